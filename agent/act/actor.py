@@ -1,0 +1,138 @@
+"""Carries out actions, one at a time, each in a child process with a deadline.
+
+A child that cannot be killed (stuck in the kernel) is reported as timed out and never waited
+for; while it lives no further action begins, since it still holds the device's lock.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.act.child import DONE, REFUSED
+from agent.codec import to_json
+from agent.model.outputs import Action, ActionOutcome
+
+DEADLINE_SECONDS = 10.0
+KILL_SECONDS = 2.0
+ACTIONS_MAX = 16
+_WORDS_BYTES_MAX = 2000
+_PACKAGE_PARENT = Path(__file__).resolve().parents[2]
+_OUTCOMES: dict[int, ActionOutcome] = {DONE: "done", REFUSED: "refused"}
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What became of an action."""
+
+    action: Action
+    outcome: ActionOutcome
+    detail: str
+
+
+@dataclass
+class _Running:
+    action: Action
+    process: subprocess.Popen[bytes]
+    pidfd: int
+    deadline: float
+    killed: bool = False
+
+
+class Actor:
+    """Starts actions and tells how they ended; never blocks its caller."""
+
+    def __init__(self) -> None:
+        """Nothing runs yet."""
+        self._waiting: deque[Action] = deque()
+        self._running: _Running | None = None
+        self._stuck: list[subprocess.Popen[bytes]] = []
+
+    def start(self, action: Action) -> list[Ending]:
+        """Queue an action; the endings returned are those known at once (a refusal)."""
+        if len(self._waiting) >= ACTIONS_MAX:
+            return [Ending(action, "refused", f"{ACTIONS_MAX} actions are waiting already")]
+        self._waiting.append(action)
+        return self.poll()
+
+    def fileno(self) -> int | None:
+        """Readable when the running child ended; None while there is none."""
+        return self._running.pidfd if self._running else None
+
+    def poll(self) -> list[Ending]:
+        """Collect what ended, enforce the deadline, begin what waits."""
+        endings = []
+        if self._running is not None and (ending := self._check(self._running)):
+            endings.append(ending)
+        self._stuck = [process for process in self._stuck if process.poll() is None]
+        while self._running is None and self._waiting:
+            action = self._waiting.popleft()
+            if self._stuck:
+                words = "an earlier action still hangs in the kernel"
+                endings.append(Ending(action, "refused", words))
+                continue
+            try:
+                self._running = _spawn(action)
+            except OSError as error:
+                endings.append(Ending(action, "failed", f"cannot start a process: {error}"))
+        return endings
+
+    def close(self) -> None:
+        """Kill what runs; nothing here leaves the system half changed."""
+        if self._running is not None:
+            self._running.process.kill()
+
+    def _check(self, running: _Running) -> Ending | None:
+        if select.select([running.pidfd], [], [], 0)[0]:
+            words = _words(running.process)
+            status = running.process.wait()
+            return self._end(running, _outcome(status, killed=running.killed), words)
+        now = time.monotonic()
+        if now < running.deadline:
+            return None
+        if not running.killed:
+            running.process.kill()
+            running.killed = True
+            running.deadline = now + KILL_SECONDS
+            return None
+        self._stuck.append(running.process)
+        return self._end(running, "timed_out", "it hangs in the kernel and cannot be killed")
+
+    def _end(self, running: _Running, outcome: ActionOutcome, words: str) -> Ending:
+        os.close(running.pidfd)
+        self._running = None
+        if outcome == "timed_out" and not words:
+            words = f"no end within {DEADLINE_SECONDS:.0f} s"
+        return Ending(running.action, outcome, words)
+
+
+def _spawn(action: Action) -> _Running:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agent.act.child", to_json(action)],
+        cwd=_PACKAGE_PARENT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    pidfd = os.pidfd_open(process.pid)
+    return _Running(action, process, pidfd, time.monotonic() + DEADLINE_SECONDS)
+
+
+def _outcome(status: int, *, killed: bool) -> ActionOutcome:
+    if killed:
+        return "timed_out"
+    return _OUTCOMES.get(status, "failed")
+
+
+def _words(process: subprocess.Popen[bytes]) -> str:
+    """The child's last words; it has ended, so the pipe cannot block."""
+    if process.stderr is None:
+        return ""
+    with process.stderr as pipe:
+        return pipe.read(_WORDS_BYTES_MAX).decode(errors="replace").strip()

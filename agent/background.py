@@ -1,0 +1,68 @@
+"""A worker thread behind a bounded queue: for whatever may block, so that the loop never does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Background(Generic[T]):
+    """Handles items in order on a thread of its own; a full queue refuses instead of waiting."""
+
+    def __init__(self, name: str, handle: Callable[[T], None], items_max: int) -> None:
+        """Start the thread. `handle` should not raise; what it raises is kept in `last_error`."""
+        self._handle = handle
+        self._items: deque[T] = deque()
+        self._items_max = items_max
+        self._condition = threading.Condition()
+        self._closing = False
+        self._busy_since: float | None = None
+        self.dropped_total = 0
+        self.last_error: str | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def offer(self, item: T) -> bool:
+        """Queue an item; False, and counted, where the queue is full or closing."""
+        with self._condition:
+            if self._closing or len(self._items) >= self._items_max:
+                self.dropped_total += 1
+                return False
+            self._items.append(item)
+            self._condition.notify()
+            return True
+
+    def busy_seconds(self) -> float:
+        """How long the item at hand has been taking; 0.0 while idle."""
+        since = self._busy_since
+        return 0.0 if since is None else time.monotonic() - since
+
+    def close(self, deadline_seconds: float) -> bool:
+        """Finish what is queued; False where that took too long and the thread was left behind."""
+        with self._condition:
+            self._closing = True
+            self._condition.notify()
+        self._thread.join(deadline_seconds)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                while not self._items and not self._closing:
+                    self._condition.wait()
+                if not self._items:
+                    return
+                item = self._items.popleft()
+            self._busy_since = time.monotonic()
+            try:
+                self._handle(item)
+                self.last_error = None
+            except Exception as error:  # noqa: BLE001  one bad item must not end the thread
+                self.last_error = f"{type(error).__name__}: {error}"
+            finally:
+                self._busy_since = None

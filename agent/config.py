@@ -1,0 +1,175 @@
+"""The configuration: YAML to frozen dataclasses, or errors that name file, line and key.
+
+Every key is optional. An unknown key, a wrong type or a wrong unit is an error: a monitor
+that quietly ignores a typo is worse than none. The schema is the table at the end.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from agent.model.policy import NicMatch, Policy
+from agent.yaml_reader import ConfigError, Parser, Reader, Wrong, kind_of, scalar
+
+DEFAULT_PATH = Path("/etc/nodemend/config.yaml")
+FILE_BYTES_MAX = 256 * 1024
+_ITEMS_MAX = 64
+_PORT_MAX = 65535
+_IPV6 = 6
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where HTTP is served."""
+
+    host: str = "0.0.0.0"  # noqa: S104  a node agent is scraped from outside; it has no path that writes
+    port: int = 19100
+
+
+@dataclass(frozen=True)
+class Config:
+    """A whole, valid configuration."""
+
+    path: str | None = None  # None: no file, all defaults
+    listen: Listen = field(default_factory=Listen)
+    policy: Policy = field(default_factory=Policy)
+
+
+def load(path: Path) -> Config:
+    """Read and check a file; ConfigError if anything at all is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from error
+    if len(raw) > FILE_BYTES_MAX:
+        raise ConfigError([f"{path}: larger than {FILE_BYTES_MAX} bytes: not a configuration"])
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError([f"{path}:{line}: not UTF-8 text (byte {error.start})"]) from error
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Config:
+    """Check a text; `source` names it in the errors."""
+    reader = Reader(source)
+    root = reader.compose(text)
+    if root is None:
+        return Config(path=source)
+    values = reader.section(root, "", _ROOT)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    policy = Policy(
+        mode=values.get("mode", "observe"),
+        match=values.get("usb_nic", {}).get("match", ()),
+        ignore=values.get("usb_nic", {}).get("ignore", ()),
+    )
+    return Config(path=source, listen=values.get("listen", Listen()), policy=policy)
+
+
+def _choice(*choices: str) -> Parser:
+    def parse_choice(_reader: Reader, node: yaml.Node, _key: str) -> str:
+        wanted = " or ".join(choices)
+        value = scalar(node, wanted)
+        if value not in choices:
+            raise Wrong(f"expected {wanted}, found {value!r}")
+        return value
+
+    return parse_choice
+
+
+def _pattern(pattern: str, wanted: str) -> Parser:
+    expression = re.compile(pattern)
+
+    def parse_pattern(_reader: Reader, node: yaml.Node, _key: str) -> str:
+        value = scalar(node, wanted)
+        if not expression.fullmatch(value):
+            raise Wrong(f"expected {wanted}, found {value!r}")
+        return value
+
+    return parse_pattern
+
+
+def _lowered(parser: Parser) -> Parser:
+    """The kernel writes MACs and USB ids in lower case; people write them as they like."""
+    return lambda reader, node, key: parser(reader, node, key).lower()
+
+
+def _listen(_reader: Reader, node: yaml.Node, _key: str) -> Listen:
+    wanted = "ADDRESS:PORT, e.g. 0.0.0.0:19100 or [::1]:19100"
+    value = scalar(node, wanted)
+    address, colon, port = value.rpartition(":")
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= _PORT_MAX:
+        raise Wrong(f"expected {wanted}, with a port from 1 to {_PORT_MAX}, found {value!r}")
+    bracketed = address.startswith("[") and address.endswith("]")
+    try:
+        parsed = ipaddress.ip_address(address[1:-1] if bracketed else address)
+    except ValueError:
+        raise Wrong(f"expected {wanted}; {address!r} is not an IP address") from None
+    if bracketed != (parsed.version == _IPV6):
+        raise Wrong(f"expected {wanted}; an IPv6 address stands in brackets")
+    return Listen(str(parsed), int(port))
+
+
+def _items(schema: Mapping[str, Parser]) -> Parser:
+    def parse_items(reader: Reader, node: yaml.Node, key: str) -> tuple[NicMatch, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise Wrong(f"expected a list of items like {{driver: r8152}}, found {kind_of(node)}")
+        if len(node.value) > _ITEMS_MAX:
+            raise Wrong(f"at most {_ITEMS_MAX} items, found {len(node.value)}")
+        items = []
+        names: set[str] = set()
+        for index, item in enumerate(node.value):
+            place = f"{key}[{index}]"
+            problems_before = len(reader.problems)
+            values = reader.section(item, place, schema)
+            if len(reader.problems) > problems_before:
+                continue
+            if not values.keys() - {"name"}:
+                reader.complain(item, place, "fits every NIC: give a condition, e.g. driver")
+            if values.get("name") in names:
+                reader.complain(item, f"{place}.name", f"{values['name']!r} is given twice")
+            names.add(values.get("name", ""))
+            items.append(NicMatch(**values))
+        return tuple(items)
+
+    return parse_items
+
+
+def _nested(schema: Mapping[str, Parser]) -> Parser:
+    return lambda reader, node, key: reader.section(node, key, schema)
+
+
+# --- the schema ------------------------------------------------------------------------------
+
+_CONDITIONS: dict[str, Parser] = {
+    "driver": _pattern(r"[A-Za-z0-9_-]{1,64}", "a kernel driver's name, e.g. r8152"),
+    "mac": _lowered(
+        _pattern(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", "a MAC address like 6c:1f:f7:1b:e8:c8")
+    ),
+    "vendor_id": _lowered(_pattern(r"[0-9A-Fa-f]{4}", 'four hex digits as in lsusb, e.g. "0bda"')),
+    "product_id": _lowered(_pattern(r"[0-9A-Fa-f]{4}", 'four hex digits as in lsusb, e.g. "8156"')),
+    "connector": _pattern(
+        r"[A-Za-z0-9_.:-]{1,128}", "a connector as in status, e.g. pci-0000:00:14.0-usb-0:1"
+    ),
+}
+_NAME: dict[str, Parser] = {
+    "name": _pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", "a name of letters, digits, . _ and -")
+}
+_USB_NIC: dict[str, Parser] = {
+    "match": _items({**_CONDITIONS, **_NAME}),
+    "ignore": _items(_CONDITIONS),
+}
+_ROOT: dict[str, Parser] = {
+    "mode": _choice("observe", "remediate"),
+    "listen": _listen,
+    "usb_nic": _nested(_USB_NIC),
+}

@@ -1,0 +1,92 @@
+"""The listing of all links: the first look, the answer to a gap, and the net below the events."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.decide import links
+from agent.decide.decision import SECOND_NS, Decision
+from agent.model.facts import LinksListed
+from agent.model.identity import Stamp
+from agent.model.outputs import Ask, ListLinks, Output, Tell, Wake
+from agent.model.policy import Policy
+from agent.model.state import Bystander, State
+from agent.model.verdicts import WatchBegan
+
+TOPIC = "listing"
+PERIOD_SECONDS = 30
+READ_ATTEMPTS_MAX = 5
+
+
+def ask(state: State) -> tuple[State, Output]:
+    """Ask for a new listing; its number tells later which news it may overrule."""
+    state = replace(state, listing_asked=state.listing_asked + 1)
+    return state, Ask(ListLinks(state.listing_asked))
+
+
+def wake(at: Stamp) -> Wake:
+    """When the next periodic listing is due."""
+    return Wake(at.boottime_ns + PERIOD_SECONDS * SECOND_NS, TOPIC)
+
+
+def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
+    """Take in what the listing may speak of: links not heard of since it was asked for."""
+    if fact.number <= state.listing_answered:
+        return state, ()
+    outputs: list[Output] = []
+    for link in fact.links:
+        heard = _heard_listing(state, link.ifindex)
+        if heard is not None and heard >= fact.number:
+            continue
+        state, more = links.hear(state, link, policy, fact.at, heard or 0)
+        outputs.extend(more)
+    listed = {link.ifindex for link in fact.links}
+    for nic in tuple(state.nics.values()):
+        if nic.link and nic.link.ifindex not in listed and nic.heard_listing < fact.number:
+            state, more = links.depart(state, nic, observed=False)
+            outputs.extend(more)
+    for ifindex, bystander in tuple(state.bystanders.items()):
+        if ifindex not in listed and bystander.heard_listing < fact.number:
+            state = links.without_bystander(state, ifindex)
+    recent = {index: asked for index, asked in state.departed.items() if asked >= fact.number}
+    return replace(state, listing_answered=fact.number, departed=recent), tuple(outputs)
+
+
+def announce(state: State, policy: Policy) -> Decision:
+    """Say once what is watched and what is not, when the first look is complete."""
+    if state.watch_told or state.listing_answered == 0:
+        return state, ()
+    if any(
+        not b.identified and b.reads_failed < READ_ATTEMPTS_MAX for b in state.bystanders.values()
+    ):
+        return state, ()
+    told = WatchBegan(
+        version=state.version,
+        mode=policy.mode,
+        watched=tuple(_watched(state)),
+        bystanders=tuple(describe(b) for b in state.bystanders.values()),
+        blind_spots=state.blind_spots,
+    )
+    return replace(state, watch_told=True), (Tell(told),)
+
+
+def describe(bystander: Bystander) -> str:
+    """A bystander in words, e.g. `eth0 (virtio_net)`."""
+    about = bystander.driver or ("no driver" if bystander.identified else "unreadable")
+    about += ", USB, ignored by usb_nic.ignore" if bystander.ignored else ""
+    return f"{bystander.latest.device} ({about})"
+
+
+def _watched(state: State) -> list[str]:
+    return [f"{nic.nic} ({nic.link.device if nic.link else 'gone'})" for nic in state.nics.values()]
+
+
+def _heard_listing(state: State, ifindex: int) -> int | None:
+    """The newest listing asked for when this link was last heard of, or when it went."""
+    nic = links.nic_of(state, ifindex)
+    if nic is not None:
+        return nic.heard_listing
+    bystander = state.bystanders.get(ifindex)
+    if bystander is not None:
+        return bystander.heard_listing
+    return state.departed.get(ifindex)

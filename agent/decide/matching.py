@@ -1,0 +1,34 @@
+"""Which NIC an item of usb_nic.match or usb_nic.ignore means."""
+
+from __future__ import annotations
+
+from agent.model.identity import Adapter, Link
+from agent.model.policy import NicMatch, Policy
+
+
+def fits(item: NicMatch, adapter: Adapter, link: Link) -> bool:
+    """Every condition given must hold; `name` is no condition but the identity to give."""
+    conditions = (
+        (item.driver, adapter.driver),
+        (item.mac, link.mac),
+        (item.vendor_id, adapter.vendor_id),
+        (item.product_id, adapter.product_id),
+        (item.connector, adapter.connector),
+    )
+    return all(wanted is None or wanted == found for wanted, found in conditions)
+
+
+def is_ignored(policy: Policy, adapter: Adapter, link: Link) -> bool:
+    """Whether usb_nic.ignore names this NIC."""
+    return any(fits(item, adapter, link) for item in policy.ignore)
+
+
+def is_matched(policy: Policy, adapter: Adapter, link: Link) -> bool:
+    """Whether usb_nic.match names this NIC: only then may anything be done to it."""
+    return any(fits(item, adapter, link) for item in policy.match)
+
+
+def configured_name(policy: Policy, adapter: Adapter, link: Link) -> str | None:
+    """The name that the first fitting item of usb_nic.match gives."""
+    names = (item.name for item in policy.match if item.name and fits(item, adapter, link))
+    return next(names, None)

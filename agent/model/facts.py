@@ -1,0 +1,125 @@
+"""Facts: what was observed. Time, answers and what an action led to are facts, too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agent.model.identity import Adapter, Link, Stamp
+from agent.model.outputs import Action, ActionOutcome, Question
+from agent.model.state import Durable
+
+
+@dataclass(frozen=True)
+class Started:
+    """The daemon began, with what the store remembered and what it cannot see, in words."""
+
+    at: Stamp
+    version: str
+    boot_id: str
+    restored: Durable | None
+    blind_spots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """The daemon was told to end."""
+
+    at: Stamp
+    reason: str
+
+
+@dataclass(frozen=True)
+class LinkSeen:
+    """An RTM_NEWLINK event: a link appeared or changed."""
+
+    at: Stamp
+    link: Link
+
+
+@dataclass(frozen=True)
+class LinkGone:
+    """An RTM_DELLINK event."""
+
+    at: Stamp
+    ifindex: int
+    device: str
+
+
+@dataclass(frozen=True)
+class LinksListed:
+    """Every link there is, as of some moment after listing `number` was asked for."""
+
+    at: Stamp
+    number: int
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class AdapterRead:
+    """What is behind a link: `adapter` is None where it is no USB device."""
+
+    at: Stamp
+    ifindex: int
+    adapter: Adapter | None
+    driver: str
+
+
+@dataclass(frozen=True)
+class ReadFailed:
+    """A question got no answer."""
+
+    at: Stamp
+    question: Question
+    reason: str
+
+
+@dataclass(frozen=True)
+class SourceGap:
+    """A source lost messages (ENOBUFS, a full queue) or was re-opened: what it knew is stale."""
+
+    at: Stamp
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TimeReached:
+    """A Wake came due."""
+
+    at: Stamp
+    topic: str
+
+
+@dataclass(frozen=True)
+class ActionEnded:
+    """The actor's word on an action; whether it helped is decided from later facts."""
+
+    at: Stamp
+    action: Action
+    outcome: ActionOutcome
+    detail: str
+
+
+@dataclass(frozen=True)
+class StoreSpoiled:
+    """The state file could not be used; where it was set aside, and why."""
+
+    at: Stamp
+    path: str
+    reason: str
+
+
+Fact: TypeAlias = (
+    Started
+    | Stopping
+    | LinkSeen
+    | LinkGone
+    | LinksListed
+    | AdapterRead
+    | ReadFailed
+    | SourceGap
+    | TimeReached
+    | ActionEnded
+    | StoreSpoiled
+)

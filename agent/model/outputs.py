@@ -1,0 +1,88 @@
+"""Outputs: what was decided. Ask, Act, Wake and Tell, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from agent.model.verdicts import Verdict
+
+# --- Ask: a fresh reading --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ListLinks:
+    """Every link there is; the answer is LinksListed with the same number."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class ReadAdapter:
+    """What hardware is behind a link; the answer is AdapterRead."""
+
+    ifindex: int
+    device: str
+
+
+Question: TypeAlias = ListLinks | ReadAdapter
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A question to `observe`; its answer, or ReadFailed, comes back as a fact."""
+
+    question: Question
+
+
+# --- Act: a change of the world --------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SetUsbPower:
+    """Write power/control of a USB device.
+
+    It carries the evidence it was decided on (ifindex, bus path, device number): the actor
+    refuses when the world has moved, and has nothing left to decide.
+    """
+
+    action_id: str
+    step: str
+    nic: str
+    ifindex: int
+    device: str
+    usb_path: str
+    device_number: int
+    power_control: str
+
+
+Action: TypeAlias = SetUsbPower
+ActionOutcome: TypeAlias = Literal["done", "failed", "refused", "timed_out"]
+
+
+@dataclass(frozen=True)
+class Act:
+    """An action for `act`; carried out only once the state that knows of it is on disk."""
+
+    action: Action
+
+
+# --- Wake and Tell ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wake:
+    """Come back at a time (CLOCK_BOOTTIME) with TimeReached(topic); the latest per topic counts."""
+
+    at_boottime_ns: int
+    topic: str
+
+
+@dataclass(frozen=True)
+class Tell:
+    """A verdict for people: journal line, catalog entry and metrics derive from it."""
+
+    verdict: Verdict
+
+
+Output: TypeAlias = Ask | Act | Wake | Tell

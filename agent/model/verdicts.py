@@ -1,0 +1,176 @@
+"""Verdicts: what is told to people. One class per event of the catalog (report/catalog.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class WatchBegan:
+    """The first full look is done: what is watched, what else is there, what cannot be seen."""
+
+    version: str
+    mode: str
+    watched: tuple[str, ...]
+    bystanders: tuple[str, ...]
+    blind_spots: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WatchEnded:
+    """The daemon ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class NicFound:
+    """A USB NIC is watched from now on; changes count from here."""
+
+    nic: str
+    device: str
+    driver: str
+    vendor_id: str
+    product_id: str
+    mac: str
+    usb_speed_bits: int
+    carrier: bool
+
+
+@dataclass(frozen=True)
+class NicReturned:
+    """A NIC that was gone is back, as a new netdev."""
+
+    nic: str
+    device: str
+    driver: str
+    ifindex: int
+    carrier: bool
+
+
+@dataclass(frozen=True)
+class NicDisconnected:
+    """The netdev of a watched NIC is gone: unplugged, fallen off the bus, or unbound."""
+
+    nic: str
+    device: str
+    ifindex: int
+    disconnects_total: int
+
+
+@dataclass(frozen=True)
+class NicGoneUnobserved:
+    """The NIC's netdev went while nobody watched: one disconnect, and a gap in what is known."""
+
+    nic: str
+    device: str
+    ifindex: int
+    disconnects_total: int
+    unobserved_gaps_total: int
+
+
+@dataclass(frozen=True)
+class CarrierLost:
+    """The link went down without anybody setting it down."""
+
+    nic: str
+    device: str
+    losses: int
+    carrier_losses_total: int
+    carrier: bool  # True where it is back already: several changes came in one message
+
+
+@dataclass(frozen=True)
+class CarrierReturned:
+    """The link is up again after a loss."""
+
+    nic: str
+    device: str
+    flaps_total: int
+
+
+@dataclass(frozen=True)
+class SourceLostMessages:
+    """A source lost messages; everything is read anew."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReadingFailed:
+    """A reading of the system failed or took too long."""
+
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StateSetAside:
+    """The state file could not be used and was kept aside; counts start anew."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StepWithheld:
+    """In observe mode: what would have been done."""
+
+    nic: str
+    device: str
+    step: str
+    action: str
+
+
+@dataclass(frozen=True)
+class StepBegan:
+    """A step was decided and is carried out once it stands on disk."""
+
+    nic: str
+    device: str
+    step: str
+    action_id: str
+    action: str
+
+
+@dataclass(frozen=True)
+class StepVerified:
+    """A step was carried out, and a later reading shows its effect."""
+
+    nic: str
+    device: str
+    step: str
+    action_id: str
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    """A step failed, was refused, timed out, or shows no effect."""
+
+    nic: str
+    device: str
+    step: str
+    action_id: str
+    outcome: str  # ActionOutcome, or "unverified"
+    detail: str
+
+
+Verdict: TypeAlias = (
+    WatchBegan
+    | WatchEnded
+    | NicFound
+    | NicReturned
+    | NicDisconnected
+    | NicGoneUnobserved
+    | CarrierLost
+    | CarrierReturned
+    | SourceLostMessages
+    | ReadingFailed
+    | StateSetAside
+    | StepWithheld
+    | StepBegan
+    | StepVerified
+    | StepFailed
+)

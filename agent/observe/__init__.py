@@ -1,0 +1,1 @@
+"""The only room that reads the world: rtnetlink, sysfs, clocks. It judges nothing."""

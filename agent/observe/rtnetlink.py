@@ -1,0 +1,195 @@
+"""Links from the kernel's own messages: the event socket, and the listing of all links.
+
+Neither reads sysfs: a read of `speed` or `carrier` there takes the RTNL lock, and with a
+hung adapter holds up every other user of it (facts: usb-nic.md 4).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
+from pyroute2.netlink.rtnl import RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTMGRP_LINK
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.marshal import MarshalRtnl
+
+from agent.model.facts import Fact, LinkGone, LinkSeen, SourceGap
+from agent.model.identity import Link, Stamp
+from agent.observe import clock
+
+SOURCE = "rtnetlink"
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+DATAGRAM_BYTES_MAX = 64 * 1024
+DATAGRAMS_PER_READ_MAX = 64
+LISTING_ATTEMPTS_MAX = 3
+
+_SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python's socket module does not name it
+_NLM_F_DUMP_INTR = 0x10  # the dump was interrupted by a change and is inconsistent
+_IFF_UP = 0x1
+_ARPHRD_ETHER = 1
+_NLMSG_HEADER_BYTES = 16
+
+
+class LinkEvents:
+    """The rtnetlink event socket. Losing messages re-opens it and says so with a SourceGap."""
+
+    def __init__(self) -> None:
+        """Open the socket; OSError where the kernel has no rtnetlink."""
+        self._marshal = MarshalRtnl()
+        self._socket = _open_event_socket()
+
+    def fileno(self) -> int:
+        """For the selector; it changes when the socket is re-opened."""
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        """Release the socket."""
+        self._socket.close()
+
+    def read(self) -> tuple[list[Fact], bool]:
+        """What has arrived, without waiting, and whether that was all of it.
+
+        Bounded, so that a storm leaves the loop its turn.
+        """
+        facts: list[Fact] = []
+        for _ in range(DATAGRAMS_PER_READ_MAX):
+            try:
+                data, _ancillary, flags, sender = self._socket.recvmsg(DATAGRAM_BYTES_MAX)
+            except BlockingIOError:
+                return facts, True
+            except OSError as error:
+                return [*facts, self._reopen(_loss_in_words(error))], True
+            at = clock.now()
+            if flags & socket.MSG_TRUNC:
+                gap = self._reopen("a message larger than the read buffer was cut off")
+                return [*facts, gap], True
+            if sender[0] != 0:  # not from the kernel
+                continue
+            try:
+                facts.extend(_facts(self._marshal, data, at))
+            except Exception as error:  # noqa: BLE001  whatever a malformed message does to the parser
+                return [*facts, self._reopen(f"an unreadable message: {error!r}")], True
+        return facts, False
+
+    def _reopen(self, reason: str) -> SourceGap:
+        """A fresh socket has an empty queue: what follows is newer than the listing asked for."""
+        self._socket.close()
+        self._socket = _open_event_socket()
+        return SourceGap(clock.now(), SOURCE, reason)
+
+
+def list_links(timeout_seconds: float) -> tuple[Link, ...]:
+    """Every link, by one RTM_GETLINK dump; blocks, so never call it in the loop.
+
+    Raises OSError, TimeoutError among them. A held RTNL can block inside send() for longer
+    than the timeout: the caller keeps its own deadline.
+    """
+    for _ in range(LISTING_ATTEMPTS_MAX):
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as request:
+            request.bind((0, 0))
+            request.settimeout(timeout_seconds)
+            request.send(_dump_request())
+            links = _read_dump(request, time.monotonic() + timeout_seconds)
+        if links is not None:
+            return links
+    raise OSError(errno.EAGAIN, "links change faster than they can be listed")
+
+
+def _open_event_socket() -> socket.socket:
+    events = socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
+    )
+    try:
+        events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+    except PermissionError:
+        # Without CAP_NET_ADMIN the kernel caps this at net.core.rmem_max.
+        events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+    events.bind((0, RTMGRP_LINK))
+    return events
+
+
+def _loss_in_words(error: OSError) -> str:
+    if error.errno == errno.ENOBUFS:
+        return "events came faster than they were read (ENOBUFS)"
+    return f"reading failed: {error.strerror or error}"
+
+
+def _facts(marshal: MarshalRtnl, data: bytes, at: Stamp) -> Iterator[Fact]:
+    _check_framing(data)
+    for message in marshal.parse(data):
+        if message["header"]["error"] is not None:
+            raise ValueError(message["header"]["error"])
+        kind = message["header"]["type"]
+        # Bridges and IPv6 send RTM_NEWLINK of their own family (AF_BRIDGE, AF_INET6), partial
+        # messages; an AF_BRIDGE RTM_DELLINK means "left the bridge", not "gone".
+        if kind not in (RTM_NEWLINK, RTM_DELLINK) or message["family"] != socket.AF_UNSPEC:
+            continue
+        link = _link(message)
+        if kind == RTM_DELLINK:
+            yield LinkGone(at, link.ifindex, link.device)
+        else:
+            yield LinkSeen(at, link)
+
+
+def _check_framing(data: bytes) -> None:
+    """The parser ends without a word at a message that is cut off; a lost event is no trifle."""
+    offset = 0
+    while offset < len(data):
+        left = len(data) - offset
+        length = int.from_bytes(data[offset : offset + 4], sys.byteorder)
+        if left < _NLMSG_HEADER_BYTES or not _NLMSG_HEADER_BYTES <= length <= left:
+            raise ValueError(f"{left} bytes left, and the message claims {length}")
+        offset += (length + 3) & ~3  # NLMSG_ALIGN, linux/netlink.h
+
+
+def _link(message: Any) -> Link:
+    """One RTM_NEWLINK or RTM_DELLINK message as a Link."""
+    device = message.get_attr("IFLA_IFNAME")
+    if not device:
+        raise ValueError(f"no name in the message on interface {message['index']}")
+    info = message.get_attr("IFLA_LINKINFO")
+    kind = info.get_attr("IFLA_INFO_KIND") if info is not None else None
+    permanent = message.get_attr("IFLA_PERM_ADDRESS")
+    return Link(
+        ifindex=message["index"],
+        device=device,
+        mac=(permanent or message.get_attr("IFLA_ADDRESS") or "").lower(),
+        admin_up=bool(message["flags"] & _IFF_UP),
+        carrier=bool(message.get_attr("IFLA_CARRIER")),
+        carrier_up_count=message.get_attr("IFLA_CARRIER_UP_COUNT") or 0,
+        carrier_down_count=message.get_attr("IFLA_CARRIER_DOWN_COUNT") or 0,
+        physical=message["ifi_type"] == _ARPHRD_ETHER and kind is None,
+    )
+
+
+def _dump_request() -> bytes:
+    message = ifinfmsg()
+    message["family"] = socket.AF_UNSPEC
+    message["header"]["type"] = RTM_GETLINK
+    message["header"]["flags"] = NLM_F_REQUEST | NLM_F_DUMP
+    message["header"]["sequence_number"] = 1
+    message.encode()
+    return bytes(message.data)
+
+
+def _read_dump(request: socket.socket, deadline_monotonic: float) -> tuple[Link, ...] | None:
+    """The links of one dump; None where it was interrupted and must be repeated."""
+    marshal = MarshalRtnl()
+    links: list[Link] = []
+    interrupted = False
+    while time.monotonic() < deadline_monotonic:
+        for message in marshal.parse(request.recv(DATAGRAM_BYTES_MAX)):
+            header = message["header"]
+            interrupted = interrupted or bool(header["flags"] & _NLM_F_DUMP_INTR)
+            if header["type"] == NLMSG_ERROR:
+                raise OSError(errno.EIO, f"the kernel refused to list links: {header['error']}")
+            if header["type"] == NLMSG_DONE:
+                return None if interrupted else tuple(links)
+            if header["type"] == RTM_NEWLINK:
+                links.append(_link(message))
+    raise TimeoutError(errno.ETIMEDOUT, "the list of links did not end in time")

@@ -1,0 +1,108 @@
+"""The recorder: a bounded tap on the daemon's stream of facts and outputs.
+
+It writes segments, each replayable by itself (`nodemend replay FILE`), into the runtime
+directory: memory, not disk. The oldest segment goes when a new one begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from agent.background import Background
+from agent.codec import to_json
+from agent.model.facts import Fact
+from agent.model.outputs import Output
+from agent.model.policy import Policy
+from agent.model.recording import FORMAT, RecordingEntry, RecordingHeader
+from agent.model.state import State
+
+SEGMENTS_MAX = 4
+SEGMENT_CHARACTERS_MAX = 1024 * 1024
+ENTRIES_WAITING_MAX = 10_000
+SUFFIX = ".jsonl"
+
+
+@dataclass(frozen=True)
+class _Item:
+    state_before: State
+    fact: Fact
+    outputs: tuple[Output, ...]
+    after_gap: bool
+
+
+class Recorder:
+    """Records in the background; an entry that is lost ends the segment, never falsifies it."""
+
+    def __init__(self, directory: Path, version: str, policy: Policy) -> None:
+        """`directory` must exist."""
+        self._directory = directory
+        self._version = version
+        self._policy = policy
+        self._file: TextIO | None = None
+        self._written = 0
+        self._gap = False
+        self._number = max(_numbers(directory), default=0)
+        self._worker = Background("recorder", self._write, ENTRIES_WAITING_MAX)
+
+    def record(self, state_before: State, fact: Fact, outputs: tuple[Output, ...]) -> None:
+        """Queue one decision."""
+        accepted = self._worker.offer(_Item(state_before, fact, outputs, self._gap))
+        self._gap = not accepted
+
+    @property
+    def dropped_total(self) -> int:
+        """Decisions that found the queue full."""
+        return self._worker.dropped_total
+
+    @property
+    def failure(self) -> str | None:
+        """Why the last entry could not be written; None while all is well."""
+        return self._worker.last_error
+
+    def close(self, deadline_seconds: float) -> bool:
+        """Write what is queued; False where that took too long."""
+        finished = self._worker.close(deadline_seconds)
+        if finished and self._file is not None:
+            self._file.close()
+        return finished
+
+    def _write(self, item: _Item) -> None:
+        if self._file is None or item.after_gap or self._written > SEGMENT_CHARACTERS_MAX:
+            self._begin_segment(item.state_before)
+        if self._file is None:
+            return
+        try:
+            self._write_line(self._file, to_json(RecordingEntry(item.fact, item.outputs)))
+        except OSError:
+            # The line may be there in half: whatever follows needs a new segment.
+            self._file = None
+            raise
+
+    def _begin_segment(self, state: State) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._number += 1
+        for number in _numbers(self._directory):
+            if number <= self._number - SEGMENTS_MAX:
+                self._path(number).unlink(missing_ok=True)
+        self._file = self._path(self._number).open("w", encoding="utf-8")
+        self._written = 0
+        header = RecordingHeader(FORMAT, self._version, self._policy, state)
+        self._write_line(self._file, to_json(header))
+
+    def _write_line(self, file: TextIO, text: str) -> None:
+        self._written += file.write(text + "\n")
+        file.flush()  # a killed daemon leaves its last decisions behind
+
+    def _path(self, number: int) -> Path:
+        return self._directory / f"{number:06d}{SUFFIX}"
+
+
+def _numbers(directory: Path) -> Iterator[int]:
+    for path in directory.glob(f"*{SUFFIX}"):
+        if path.stem.isdigit():
+            yield int(path.stem)

@@ -1,0 +1,78 @@
+"""What each source has delivered, lost and last said: for /healthz, metrics and status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from agent.model.facts import AdapterRead, Fact, LinkGone, LinkSeen, LinksListed, SourceGap
+from agent.model.identity import Stamp
+from agent.model.snapshot import Source
+
+RTNETLINK, READINGS, JOURNAL, STORE, RECORDING = (
+    "rtnetlink",
+    "readings",
+    "journal",
+    "store",
+    "recording",
+)
+_ORIGIN: Mapping[type, str] = {
+    LinkSeen: RTNETLINK,
+    LinkGone: RTNETLINK,
+    LinksListed: READINGS,
+    AdapterRead: READINGS,
+}
+
+
+class Sources:
+    """Counts as facts pass by; one record per source."""
+
+    def __init__(self) -> None:
+        """All are well until they show otherwise."""
+        names = (RTNETLINK, READINGS, JOURNAL, STORE, RECORDING)
+        self._sources = {name: Source("ok", "") for name in names}
+        self._gap_open = False
+
+    def count(self, fact: Fact) -> None:
+        """Take note of where a fact came from."""
+        if isinstance(fact, SourceGap):
+            known = self._sources[fact.source]
+            self._sources[fact.source] = replace(known, dropped_total=known.dropped_total + 1)
+            self._gap_open = True
+            return
+        origin = _ORIGIN.get(type(fact))
+        if origin is None:
+            return
+        known = self._sources[origin]
+        self._sources[origin] = replace(known, facts_total=known.facts_total + 1)
+        if isinstance(fact, LinksListed):
+            self._listed(fact.at)
+
+    def judge(self, name: str, failure: str | None) -> None:
+        """What a source says of itself now: words where it failed, None where all is well."""
+        condition = self._sources[name].condition
+        if condition != "not_applicable":
+            known = replace(self._sources[name], condition="failed" if failure else "ok")
+            self._sources[name] = replace(known, detail=failure or "")
+
+    def absent(self, name: str, words: str) -> None:
+        """The machine does not have it; no failure."""
+        self._sources[name] = Source("not_applicable", words)
+
+    def lost(self, name: str, dropped_total: int) -> None:
+        """How much a queue refused so far."""
+        self._sources[name] = replace(self._sources[name], dropped_total=dropped_total)
+
+    def as_mapping(self) -> Mapping[str, Source]:
+        """A copy for a snapshot."""
+        return dict(self._sources)
+
+    def _listed(self, at: Stamp) -> None:
+        """A listing compares all that events told with the kernel's own list."""
+        known = self._sources[RTNETLINK]
+        self._sources[RTNETLINK] = replace(
+            known,
+            last_success_wall_ns=at.wall_ns,
+            resyncs_total=known.resyncs_total + (1 if self._gap_open else 0),
+        )
+        self._gap_open = False

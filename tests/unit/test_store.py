@@ -1,0 +1,89 @@
+"""The state file: whole or set aside, never half."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from agent import store
+from agent.model.state import Durable
+from tests.builders import watching
+
+DURABLE = Durable("boot-1", watching().state.nics)
+
+
+def test_nothing_was_ever_saved(tmp_path: Path) -> None:
+    assert store.load(tmp_path) is None
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    store.save(tmp_path, DURABLE)
+
+    assert DURABLE == store.load(tmp_path)
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    store.save(tmp_path, DURABLE)
+
+    assert 0o600 == (tmp_path / store.FILE_NAME).stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "damaged"),
+        (b"\x00" * 512, "damaged"),
+        (b'{"format":1', "damaged"),
+        (b"[" * 200_000, "damaged"),
+        (b'{"format":1,"type":"StoreFile"}', "missing field 'durable'"),
+        (b'{"format":2,"something":"newer"}', "format 2, and this version knows format 1"),
+        (b"x" * (store.FILE_BYTES_MAX + 1), "larger than"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_set_aside(
+    content: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / store.FILE_NAME
+    path.write_bytes(content)
+
+    spoiled = store.load(tmp_path)
+
+    assert isinstance(spoiled, store.Spoiled)
+    assert reason in spoiled.reason
+    assert content == Path(spoiled.path).read_bytes()
+    assert store.load(tmp_path) is None, "the next start begins anew"
+
+
+def test_a_truncated_file_is_set_aside_at_every_length(tmp_path: Path) -> None:
+    store.save(tmp_path, DURABLE)
+    whole = (tmp_path / store.FILE_NAME).read_bytes()
+    for length in range(0, len(whole) - 2, 7):
+        (tmp_path / store.FILE_NAME).write_bytes(whole[:length])
+
+        assert isinstance(store.load(tmp_path), store.Spoiled)
+
+
+def test_a_save_says_when_it_is_durable(tmp_path: Path) -> None:
+    answers: list[bool] = []
+    done = threading.Event()
+    writer = store.Store(tmp_path)
+    writer.save(DURABLE, lambda durable: (answers.append(durable), done.set())[0])
+
+    assert done.wait(10)
+    assert [True] == answers
+    assert DURABLE == store.load(tmp_path)
+    assert writer.close(10)
+
+
+def test_a_save_that_fails_says_so(tmp_path: Path) -> None:
+    answers: list[bool] = []
+    directory = tmp_path / "gone"
+    writer = store.Store(directory)
+    writer.save(DURABLE, answers.append)
+
+    assert writer.close(10)
+    assert [False] == answers
+    assert writer.failure is not None
+    assert "No such file or directory" in writer.failure
