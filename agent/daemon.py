@@ -24,7 +24,7 @@ from types import FrameType
 from typing import TextIO, TypeAlias
 
 from agent.act.actor import Actor, Ending
-from agent.config import Config
+from agent.config import Config, Listen
 from agent.decide import decide
 from agent.model.facts import ActionEnded, Fact, Started, Stopping, StoreSpoiled, TimeReached
 from agent.model.outputs import Act, Action, Ask, Output, Tell, Wake
@@ -86,7 +86,7 @@ class Daemon:
         self._events = LinkEvents()
         self._snapshot = self._look()
         self._control = ControlServer(places.control_socket, lambda: self._snapshot)
-        self._http = Server(config.listen.host, config.listen.port, lambda: self._snapshot)
+        self._http = _serve(config.listen, lambda: self._snapshot)
 
     def run(self) -> None:
         """Until a signal: observe, decide, dispatch, publish."""
@@ -281,3 +281,11 @@ def _lock(places: Places) -> TextIO:
     lock.write(f"{os.getpid()}\n")
     lock.flush()
     return lock
+
+
+def _serve(listen: Listen, snapshot: Callable[[], Snapshot]) -> Server:
+    try:
+        return Server(listen.host, listen.port, snapshot)
+    except OSError as error:
+        words = f"cannot listen on {listen.host}:{listen.port}: {error.strerror}"
+        raise OSError(f"{words} (key `listen` of the configuration)") from error

@@ -19,7 +19,8 @@ from agent.report import status
 
 REQUEST_BYTES_MAX = 4096
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
-TIMEOUT_SECONDS = 5.0
+SILENCE_SECONDS_MAX = 1.0  # a client that says nothing holds up the next one no longer
+ANSWER_SECONDS_MAX = 10.0
 _WAITING_MAX = 8
 
 
@@ -60,7 +61,7 @@ class ControlServer:
             except OSError:
                 return  # closed
             with connection, contextlib.suppress(OSError):
-                connection.settimeout(TIMEOUT_SECONDS)
+                connection.settimeout(SILENCE_SECONDS_MAX)
                 connection.sendall(_line(self._answer(_read_line(connection, REQUEST_BYTES_MAX))))
 
     def _answer(self, line: bytes) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def ask(path: Path, verb: str) -> dict[str, Any]:
     """One question to the daemon. NoDaemon where it does not answer."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(TIMEOUT_SECONDS)
+            connection.settimeout(ANSWER_SECONDS_MAX)
             connection.connect(str(path))
             connection.sendall(_line({"verb": verb}))
             answer = json.loads(_read_line(connection, ANSWER_BYTES_MAX))

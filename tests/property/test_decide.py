@@ -1,0 +1,185 @@
+"""Random lives of a node: decisions are total, replayable, and count what the kernel counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agent.codec import from_json, to_json
+from agent.decide import decide
+from agent.model.facts import (
+    ActionEnded,
+    AdapterRead,
+    Fact,
+    LinkGone,
+    LinkSeen,
+    LinksListed,
+    ReadFailed,
+    SourceGap,
+    Started,
+    Stopping,
+    StoreSpoiled,
+    TimeReached,
+)
+from agent.model.identity import Link, Stamp
+from agent.model.outputs import Act, ListLinks, ReadAdapter, SetUsbPower
+from agent.model.policy import NicMatch, Policy
+from agent.model.recording import RecordingEntry
+from agent.model.state import Durable, State
+from agent.model.verdicts import NicFound
+from tests.builders import ADAPTER, CONNECTOR, LINK, Node, watching
+
+POLICIES = st.builds(
+    Policy,
+    mode=st.sampled_from(["observe", "remediate"]),
+    match=st.sampled_from([(), (NicMatch(driver="r8152"),), (NicMatch(name="a", mac=LINK.mac),)]),
+    ignore=st.sampled_from([(), (NicMatch(product_id="8157"),)]),
+)
+IFINDEXES = st.integers(2, 4)
+STAMPS = st.builds(Stamp, st.integers(0, 10**12), st.integers(0, 10**18))
+LINKS = st.builds(
+    Link,
+    ifindex=IFINDEXES,
+    device=st.sampled_from(["eth0", "enx1", "enx2"]),
+    mac=st.sampled_from([LINK.mac, "02:00:00:00:00:01"]),
+    admin_up=st.booleans(),
+    carrier=st.booleans(),
+    carrier_up_count=st.sampled_from([0, 1, 2, 3, 2**32 - 1]),
+    carrier_down_count=st.sampled_from([0, 1, 2, 3, 2**32 - 1]),
+    physical=st.booleans(),
+)
+ADAPTERS = st.builds(
+    replace,
+    st.just(ADAPTER),
+    connector=st.sampled_from([CONNECTOR, "pci-0000:00:14.0-usb-0:2"]),
+    device_number=st.integers(1, 3),
+    driver=st.sampled_from(["r8152", "cdc_ncm"]),
+    power_control=st.sampled_from(["on", "auto", ""]),
+)
+QUESTIONS = st.one_of(
+    st.builds(ListLinks, st.integers(0, 5)), st.builds(ReadAdapter, IFINDEXES, st.just("eth0"))
+)
+ACTIONS = st.builds(
+    SetUsbPower,
+    action_id=st.sampled_from(["tune-2-2-1-1", "tune-3-2-1-2"]),
+    step=st.just("tune"),
+    nic=st.just(CONNECTOR),
+    ifindex=IFINDEXES,
+    device=st.just("eth0"),
+    usb_path=st.just("2-1"),
+    device_number=st.integers(1, 3),
+    power_control=st.just("on"),
+)
+RESTORED = st.one_of(
+    st.none(), st.builds(lambda: Durable("boot-1", watching().state.nics))
+)
+FACTS: st.SearchStrategy[Fact] = st.one_of(
+    st.builds(
+        Started, STAMPS, st.just("1"), st.sampled_from(["boot-1", "boot-2"]), RESTORED, st.just(())
+    ),
+    st.builds(Stopping, STAMPS, st.just("SIGTERM")),
+    st.builds(LinkSeen, STAMPS, LINKS),
+    st.builds(LinkGone, STAMPS, IFINDEXES, st.just("eth0")),
+    st.builds(
+        LinksListed, STAMPS, st.integers(0, 5), st.lists(LINKS, max_size=4).map(tuple)
+    ),
+    st.builds(AdapterRead, STAMPS, IFINDEXES, st.one_of(st.none(), ADAPTERS), st.just("r8152")),
+    st.builds(ReadFailed, STAMPS, QUESTIONS, st.just("gone")),
+    st.builds(SourceGap, STAMPS, st.just("rtnetlink"), st.just("ENOBUFS")),
+    st.builds(
+        TimeReached,
+        STAMPS,
+        st.sampled_from(["listing", "read:2", "read:3", f"step:{CONNECTOR}", "nonsense"]),
+    ),
+    st.builds(
+        ActionEnded,
+        STAMPS,
+        ACTIONS,
+        st.sampled_from(["done", "failed", "refused", "timed_out"]),
+        st.just(""),
+    ),
+    st.builds(StoreSpoiled, STAMPS, st.just("/x"), st.just("damaged")),
+)
+
+
+@settings(max_examples=300)
+@given(POLICIES, st.lists(FACTS, max_size=40))
+def test_any_facts_in_any_order(policy: Policy, facts: list[Fact]) -> None:
+    """Total; each entry survives its recording; a state restored from JSON decides the same."""
+    state = State()
+    for fact in facts:
+        after, outputs = decide(state, fact, policy)
+        entry = RecordingEntry(fact, outputs)
+        assert entry == from_json(to_json(entry), RecordingEntry)
+        assert (after, outputs) == decide(from_json(to_json(state), State), fact, policy)
+        state = after
+        check_invariants(state)
+        for output in outputs:
+            assert policy.mode == "remediate" or not isinstance(output, Act)
+
+
+def check_invariants(state: State) -> None:
+    ifindexes = [nic.link.ifindex for nic in state.nics.values() if nic.link]
+    assert len(ifindexes) == len(set(ifindexes)), "a netdev belongs to one NIC"
+    assert not set(ifindexes) & state.bystanders.keys(), "a NIC is no bystander"
+    names = [nic.nic for nic in state.nics.values()]
+    assert len(names) == len(set(names))
+    for connector, nic in state.nics.items():
+        assert connector == nic.adapter.connector
+        assert nic.flaps_total <= nic.carrier_losses_total
+        assert nic.step is None or nic.link is not None or not nic.confirmed
+
+
+# What may happen to a netdev between two messages. The kernel's side of it is the truth.
+HAPPENINGS = st.lists(st.sampled_from(["lose", "return", "message", "restart", "listing"]))
+
+
+@settings(max_examples=300)
+@given(HAPPENINGS)
+def test_counts_equal_the_kernels_truth(happenings: list[str]) -> None:
+    """However changes share messages, and whenever the daemon restarts, nothing is lost."""
+    link, node = LINK, watching()
+    losses = flaps = 0
+    for happening in [*happenings, "message"]:
+        if happening == "lose" and link.carrier:
+            link = replace(link, carrier=False, carrier_down_count=link.carrier_down_count + 1)
+            losses += 1
+        elif happening == "return" and not link.carrier:
+            link = replace(link, carrier=True, carrier_up_count=link.carrier_up_count + 1)
+            flaps += 1
+        elif happening == "message":
+            node.take(LinkSeen(node.at(), link))
+        elif happening == "listing":
+            node.take(TimeReached(node.at(), "listing"))
+            node.list_links(link)
+        elif happening == "restart":
+            durable = Durable(node.state.boot_id, node.state.nics)
+            node = Node()
+            node.start(durable)
+            node.list_links(link)
+    nic = node.state.nics[CONNECTOR]
+
+    assert (losses, flaps, 0) == (
+        nic.carrier_losses_total,
+        nic.flaps_total,
+        nic.disconnects_total,
+    )
+
+
+@given(st.lists(st.sampled_from(["unplug", "plug"])))
+def test_each_unplug_is_one_disconnect(happenings: list[str]) -> None:
+    node = watching()
+    link, present, unplugs = LINK, True, 0
+    for happening in happenings:
+        if happening == "unplug" and present:
+            node.take(LinkGone(node.at(), link.ifindex, link.device))
+            present, unplugs = False, unplugs + 1
+        elif happening == "plug" and not present:
+            link, present = replace(link, ifindex=link.ifindex + 1), True
+            node.take(LinkSeen(node.at(), link))
+            told = node.read_adapter(link)
+            assert not any(isinstance(v, NicFound) for v in told)
+
+    assert unplugs == node.state.nics[CONNECTOR].disconnects_total

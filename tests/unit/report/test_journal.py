@@ -1,0 +1,90 @@
+"""What journald and the terminal get of a verdict."""
+
+from __future__ import annotations
+
+import io
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.model.identity import Stamp
+from agent.model.verdicts import CarrierLost
+from agent.report import journal as journal_module
+from agent.report import notify
+from agent.report.catalog import EVENTS
+from agent.report.journal import Journal, open_journal
+
+VERDICT = CarrierLost("uplink", "enx1", 1, 4, carrier=False)
+
+
+def test_a_verdict_with_its_fields() -> None:
+    sent: list[tuple[str, dict[str, Any]]] = []
+    journal = Journal(lambda text, **fields: sent.append((text, fields)), None)
+    journal.tell(Stamp(1, 5_000_000), VERDICT)
+
+    assert journal.close(10)
+    ((text, fields),) = sent
+    assert "enx1 on uplink lost its carrier 1 time(s), 4 in all" == text
+    expected = {
+        "MESSAGE_ID": EVENTS[CarrierLost].message_id,
+        "PRIORITY": "4",
+        "SYSLOG_IDENTIFIER": "nodemend",
+        "NODEMEND_EVENT": "carrier_lost",
+        "NODEMEND_NIC": "uplink",
+        "NODEMEND_DEVICE": "enx1",
+        "NODEMEND_CARRIER_LOSSES_TOTAL": "4",
+        "NODEMEND_OBSERVED_USEC": "5000",
+    }
+    assert expected == {key: fields[key] for key in expected}
+
+
+def test_the_terminal_gets_the_line() -> None:
+    terminal = io.StringIO()
+    journal = Journal(None, terminal)
+    journal.tell(Stamp(1, 2), VERDICT)
+
+    assert journal.close(10)
+    assert "enx1 on uplink lost its carrier 1 time(s), 4 in all\n" == terminal.getvalue()
+
+
+def test_a_journal_that_fails_says_so_and_recovers() -> None:
+    failures: list[Exception] = [OSError("journald is away")]
+
+    def send(_text: str, **_fields: str) -> None:
+        if failures:
+            raise failures.pop()
+
+    journal = Journal(send, None)
+    journal.tell(Stamp(1, 2), VERDICT)
+    assert journal.close(10)
+    assert "OSError: journald is away" == journal.failure
+
+
+def test_without_python3_systemd_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(journal_module.importlib, "import_module", missing)
+    journal, missing_words = open_journal()
+
+    assert journal.close(10)
+    assert "apt-get install python3-systemd" in missing_words[0]
+
+
+def test_notify_reaches_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("systemd.daemon")
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        notify.notify("READY=1")
+
+        assert b"READY=1" == systemd.recv(100)
+
+
+def test_notify_says_nothing_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    notify.notify("READY=1")

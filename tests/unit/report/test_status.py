@@ -1,0 +1,54 @@
+"""`nodemend status`, for people and for programs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from agent.report.status import as_object, as_text
+from tests.unit.report.snapshots import a_busy_snapshot
+
+EXPECTED = """\
+nodemend 1.2.3, mode observe, up 1d 2h 3m 4s, config /etc/nodemend/config.yaml
+
+uplink: enx6c1ff71be8c8 (6c:1f:f7:1b:e8:c8) has NO CARRIER, last carrier change 2023-11-14 22:13:24
+  r8152, 0bda:8156, USB at 5000 Mb/s, connector pci-0000:00:14.0-usb-0:1
+  3 carrier losses, 2 flaps, 0 disconnects, 0 unobserved gaps
+
+pci-0000:00:14.0-usb-0:2: gone
+  cdc_ncm, 0bda:8156, USB at 5000 Mb/s
+  0 carrier losses, 0 flaps, 1 disconnects, 0 unobserved gaps
+
+source rtnetlink: ok
+source readings: ok
+source journal: not applicable: no journald runs here
+source store: FAILED: /var/lib/nodemend/state.json: No space left on device
+other links, left alone: eno1 (igc)
+may not see or do: no USB in /sys
+"""
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+def test_in_words() -> None:
+    assert EXPECTED == as_text(as_object(a_busy_snapshot()))
+
+
+def test_as_json() -> None:
+    status = json.loads(json.dumps(as_object(a_busy_snapshot())))
+
+    uplink, gone = status["nics"]
+    assert (True, False, 3, 2) == (
+        uplink["present"],
+        uplink["carrier"],
+        uplink["carrier_losses_total"],
+        uplink["flaps_total"],
+    )
+    assert (False, None, None) == (gone["present"], gone["carrier"], gone["device"])

@@ -1,0 +1,220 @@
+"""The whole daemon as a process on this machine, which may have no USB NIC at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent import store
+
+DEADLINE_SECONDS = 30.0
+ROOT = Path(__file__).parents[2]
+
+pytestmark = [pytest.mark.allow_subprocess, pytest.mark.allow_network]
+
+
+class Process:
+    """A running daemon with directories and a port of its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self.state, self.runtime = directory / "state", directory / "run"
+        self.environment = {
+            **os.environ,
+            "STATE_DIRECTORY": str(self.state),
+            "RUNTIME_DIRECTORY": str(self.runtime),
+        }
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.config = directory / "config.yaml"
+        self.config.write_text(f"listen: 127.0.0.1:{self.port}\n")
+        self.output = ""
+        self.process = self._spawn()
+
+    def _spawn(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "agent", "run", "--config", str(self.config)],
+            cwd=ROOT,
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def restart(self) -> None:
+        self.process = self._spawn()
+
+    def wait_for_line(self, words: str) -> None:
+        """Read the terminal until a line with these words."""
+        assert self.process.stderr is not None
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stderr, selectors.EVENT_READ)
+            while words not in self.output:
+                assert selector.select(max(0.0, deadline - time.monotonic())), self.output
+                chunk = os.read(self.process.stderr.fileno(), 65536).decode()
+                assert chunk, f"the daemon ended: {self.output}"
+                self.output += chunk
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "agent", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        assert self.process.stderr is not None
+        with self.process.stderr as terminal:
+            self.output += terminal.read()
+        return self.process.wait(DEADLINE_SECONDS)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], Process]]:
+    started: list[Process] = []
+
+    def run() -> Process:
+        process = Process(tmp_path)
+        started.append(process)
+        process.wait_for_line("watches")
+        return process
+
+    yield run
+    for each in started:
+        if each.process.poll() is None:
+            each.end(signal.SIGKILL)
+        with contextlib.suppress(AttributeError, ValueError):
+            each.process.stderr.close()  # type: ignore[union-attr]
+
+
+def test_it_says_what_it_found_and_serves(start: Callable[[], Process]) -> None:
+    daemon = start()
+
+    assert "mode observe" in daemon.output
+    assert f"serving http://127.0.0.1:{daemon.port}/metrics" in daemon.output
+    assert "Other links: " in daemon.output
+    assert "May not see: " in daemon.output
+    assert 'nodemend_monitor_up{monitor="nic"} 1.0' in daemon.get("/metrics")
+    assert json.loads(daemon.get("/healthz"))["healthy"]
+
+    status = daemon.command("status", "--json")
+    assert (0, "observe") == (status.returncode, json.loads(status.stdout)["mode"])
+    assert daemon.command("status").stdout.startswith("nodemend ")
+
+
+def test_it_ends_when_told_and_leaves_a_replayable_recording(
+    start: Callable[[], Process],
+) -> None:
+    daemon = start()
+
+    assert 0 == daemon.end(signal.SIGTERM)
+    assert "nodemend ends: received SIGTERM" in daemon.output
+    assert isinstance(store.load(daemon.state), store.Durable)
+    assert not (daemon.runtime / "control.sock").exists()
+    (segment,) = (daemon.runtime / "recording").glob("*.jsonl")
+    replayed = daemon.command("replay", str(segment))
+    assert (0, True) == (replayed.returncode, ", 0 with other outputs" in replayed.stdout)
+
+
+def test_ctrl_c_is_an_orderly_end(start: Callable[[], Process]) -> None:
+    daemon = start()
+
+    assert 0 == daemon.end(signal.SIGINT)
+    assert "Traceback" not in daemon.output
+
+
+def test_a_killed_daemon_starts_again_and_its_recording_replays(
+    start: Callable[[], Process],
+) -> None:
+    daemon = start()
+    daemon.end(signal.SIGKILL)
+    daemon.output = ""
+    daemon.restart()
+    daemon.wait_for_line("watches")
+
+    assert 0 == daemon.end(signal.SIGTERM)
+    segments = sorted((daemon.runtime / "recording").glob("*.jsonl"))
+    assert [0, 0] == [daemon.command("replay", str(s)).returncode for s in segments]
+
+
+def test_a_second_daemon_is_kept_out(start: Callable[[], Process]) -> None:
+    daemon = start()
+
+    second = daemon.command("run", "--config", str(daemon.config))
+
+    assert 1 == second.returncode
+    assert f"another nodemend is running: process {daemon.process.pid}" in second.stderr
+    assert 0 == daemon.command("status").returncode, "the first one is not disturbed"
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        config = tmp_path / "c.yaml"
+        config.write_text(f"listen: 127.0.0.1:{port}\n")
+        environment = {
+            **os.environ,
+            "STATE_DIRECTORY": str(tmp_path / "state"),
+            "RUNTIME_DIRECTORY": str(tmp_path / "run"),
+        }
+        failed = subprocess.run(
+            [sys.executable, "-m", "agent", "run", "--config", str(config)],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_SECONDS,
+            check=False,
+        )
+
+    assert 1 == failed.returncode
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in failed.stderr
+
+
+def test_a_spoiled_state_is_told_and_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / store.FILE_NAME).write_text("{")
+    daemon = Process(tmp_path)
+    daemon.wait_for_line("watches")
+
+    assert "the saved state cannot be used (it is damaged" in daemon.output
+    assert (tmp_path / "state" / f"{store.FILE_NAME}.set-aside").exists()
+    assert 0 == daemon.end(signal.SIGTERM)
+
+
+def test_without_a_daemon_status_says_what_to_do(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "agent", "status"],
+        cwd=ROOT,
+        env={**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+
+    assert 1 == answer.returncode
+    assert f"no daemon answers at {tmp_path}/control.sock" in answer.stderr
