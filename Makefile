@@ -25,7 +25,8 @@ IS_INSTALLED := dpkg-query --show --showformat '$${db:Status-Status}\n'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test coverage lab lab-full lab-shell lock clean journal lab-packages
+.PHONY: help run test coverage lab lab-full lab-shell generated wheel lock clean journal \
+        lab-packages
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,13 @@ lab-full: lab-packages $(TEST_STAMP) ## Run the lab's long tests too (as root)
 
 lab-shell: lab-packages $(TEST_STAMP) ## Boot a node with a USB NIC and log in (as root)
 	@$(BIN)/python -m tests.lab.shell $(ARGS)
+
+generated: $(TEST_STAMP) ## Write the files that are made from tables: catalog, docs, golden metrics
+	@$(BIN)/python tools/generate.py
+
+wheel: $(TEST_STAMP) ## Build dist/nodemend-*.whl
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --target wheel
 
 lock: $(PIP_STAMP) ## Resolve all dependencies again and write requirements/*.txt
 	@$(INSTALL) requirements/lock.txt

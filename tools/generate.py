@@ -10,11 +10,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from agent.report import catalog, metrics  # noqa: E402  the checkout's, wherever this is run from
+from tests.unit.report.snapshots import a_busy_snapshot  # noqa: E402
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "systemd/nodemend.catalog": catalog.catalog_text,
     "docs/events.md": catalog.events_page,
     "docs/metrics.md": metrics.metrics_page,
+    "tests/golden/metrics.prom": lambda: metrics.exposition(a_busy_snapshot()).decode(),
 }
 
 

@@ -95,8 +95,8 @@ EVENTS: Mapping[type, Event] = {
         done="The disconnect is counted. If this was the node's only link, the node is offline "
         "until the adapter is back.",
         to_do="Read the kernel's lines around this moment (`journalctl -k`): `USB disconnect` "
-        "means the device left the bus; `device descriptor read/64, error` that it does not come back. "
-        "Then try another port or cable, and check power.",
+        "means that the device left the bus; `device descriptor read/64, error` that it does "
+        "not come back. Then try another port or cable, and check power.",
     ),
     verdicts.NicGoneUnobserved: Event(
         name="nic_gone_unobserved",

@@ -96,7 +96,7 @@ def _nic_lines(nic: dict[str, Any]) -> list[str]:
     lines = [
         f"{nic['nic']}: {_link_in_words(nic)}{since}",
         f"  {hardware}, {speed}{named}",
-        f"  {', '.join(f'{count} {what}' for count, what in counts)}",
+        f"  {', '.join(f'{what} {count}' for count, what in counts)}",
     ]
     if nic["step"]:
         lines.append(f"  step {nic['step']['step']} is {nic['step']['phase']}")

@@ -72,9 +72,7 @@ ACTIONS = st.builds(
     device_number=st.integers(1, 3),
     power_control=st.just("on"),
 )
-RESTORED = st.one_of(
-    st.none(), st.builds(lambda: Durable("boot-1", watching().state.nics))
-)
+RESTORED = st.one_of(st.none(), st.builds(lambda: Durable("boot-1", watching().state.nics)))
 FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(
         Started, STAMPS, st.just("1"), st.sampled_from(["boot-1", "boot-2"]), RESTORED, st.just(())
@@ -82,9 +80,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(Stopping, STAMPS, st.just("SIGTERM")),
     st.builds(LinkSeen, STAMPS, LINKS),
     st.builds(LinkGone, STAMPS, IFINDEXES, st.just("eth0")),
-    st.builds(
-        LinksListed, STAMPS, st.integers(0, 5), st.lists(LINKS, max_size=4).map(tuple)
-    ),
+    st.builds(LinksListed, STAMPS, st.integers(0, 5), st.lists(LINKS, max_size=4).map(tuple)),
     st.builds(AdapterRead, STAMPS, IFINDEXES, st.one_of(st.none(), ADAPTERS), st.just("r8152")),
     st.builds(ReadFailed, STAMPS, QUESTIONS, st.just("gone")),
     st.builds(SourceGap, STAMPS, st.just("rtnetlink"), st.just("ENOBUFS")),

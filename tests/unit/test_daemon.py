@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from agent import store
+from agent.model.state import Durable
 
 DEADLINE_SECONDS = 30.0
 ROOT = Path(__file__).parents[2]
@@ -130,7 +131,7 @@ def test_it_ends_when_told_and_leaves_a_replayable_recording(
 
     assert 0 == daemon.end(signal.SIGTERM)
     assert "nodemend ends: received SIGTERM" in daemon.output
-    assert isinstance(store.load(daemon.state), store.Durable)
+    assert isinstance(store.load(daemon.state), Durable)
     assert not (daemon.runtime / "control.sock").exists()
     (segment,) = (daemon.runtime / "recording").glob("*.jsonl")
     replayed = daemon.command("replay", str(segment))

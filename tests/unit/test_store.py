@@ -69,7 +69,12 @@ def test_a_save_says_when_it_is_durable(tmp_path: Path) -> None:
     answers: list[bool] = []
     done = threading.Event()
     writer = store.Store(tmp_path)
-    writer.save(DURABLE, lambda durable: (answers.append(durable), done.set())[0])
+
+    def hear(durable: bool) -> None:
+        answers.append(durable)
+        done.set()
+
+    writer.save(DURABLE, hear)
 
     assert done.wait(10)
     assert [True] == answers

@@ -35,7 +35,7 @@ def runs(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     def start(_command: list[str], **options: object) -> subprocess.Popen[bytes]:
         return popen([sys.executable, "-c", program], **options)
 
-    monkeypatch.setattr(actor_module.subprocess, "Popen", start)
+    monkeypatch.setattr("agent.act.actor.subprocess.Popen", start)
 
 
 def test_the_real_child_refuses_what_is_not_there() -> None:

@@ -204,7 +204,7 @@ def test_a_replug_during_a_restart_is_one_disconnect_and_one_gap() -> None:
     told = after.list_links(other)
 
     assert [NicGoneUnobserved(CONNECTOR, LINK.device, 3, 1, 1)] == told
-    assert NicReturned == type(after.read_adapter(other)[0])
+    assert isinstance(after.read_adapter(other)[0], NicReturned)
 
 
 def test_another_netdev_seen_before_the_first_listing_is_the_same_story() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from agent.model.identity import Stamp
 from agent.model.verdicts import CarrierLost
-from agent.report import journal as journal_module
 from agent.report import notify
 from agent.report.catalog import EVENTS
 from agent.report.journal import Journal, open_journal
@@ -66,7 +65,7 @@ def test_without_python3_systemd_the_reason_is_told(monkeypatch: pytest.MonkeyPa
     def missing(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(journal_module.importlib, "import_module", missing)
+    monkeypatch.setattr("agent.report.journal.importlib.import_module", missing)
     journal, missing_words = open_journal()
 
     assert journal.close(10)

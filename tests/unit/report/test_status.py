@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -14,11 +15,11 @@ nodemend 1.2.3, mode observe, up 1d 2h 3m 4s, config /etc/nodemend/config.yaml
 
 uplink: enx6c1ff71be8c8 (6c:1f:f7:1b:e8:c8) has NO CARRIER, last carrier change 2023-11-14 22:13:24
   r8152, 0bda:8156, USB at 5000 Mb/s, connector pci-0000:00:14.0-usb-0:1
-  3 carrier losses, 2 flaps, 0 disconnects, 0 unobserved gaps
+  carrier losses 3, flaps 2, disconnects 0, unobserved gaps 0
 
 pci-0000:00:14.0-usb-0:2: gone
   cdc_ncm, 0bda:8156, USB at 5000 Mb/s
-  0 carrier losses, 0 flaps, 1 disconnects, 0 unobserved gaps
+  carrier losses 0, flaps 0, disconnects 1, unobserved gaps 0
 
 source rtnetlink: ok
 source readings: ok
@@ -31,8 +32,6 @@ may not see or do: no USB in /sys
 
 @pytest.fixture(autouse=True)
 def utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
 

@@ -1,0 +1,73 @@
+"""Booted nodes for the tests on real kernels; one machine per release serves all of its tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.lab.rtl8156.client import Rtl8156
+
+from tests.e2e.service import Daemon
+from tests.lab import images
+from tests.lab.machine import VirtualMachine
+from tests.lab.node import Node
+
+HERE = Path(__file__).parent
+_BOOTED = pytest.StashKey[list[Node]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_BOOTED] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("lab")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Keep what the nodes have to say about a failure: afterwards they are gone."""
+    report = yield
+    if report.failed and HERE in item.path.parents:  # type: ignore[attr-defined]
+        for node in item.config.stash[_BOOTED]:
+            with contextlib.suppress(Exception):
+                images.ARTEFACTS.mkdir(exist_ok=True)
+                log = node.run("journalctl --no-pager -o short-precise -n 2000").stdout
+                (images.ARTEFACTS / f"{item.name}-{node.name}.journal").write_text(log)
+    return report
+
+
+@pytest.fixture(scope="session", params=["bookworm", "trixie"])
+def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
+    """A virtual machine of each release, its emulated RTL8156B plugged in."""
+    if os.geteuid() != 0:
+        pytest.fail("the lab boots machines: run `make lab` as root")
+    with VirtualMachine(request.param) as node:
+        request.config.stash[_BOOTED].append(node)
+        node.run("systemctl start rtl8156", timeout_seconds=120)
+        node.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0")
+        yield node
+        request.config.stash[_BOOTED].remove(node)
+
+
+@pytest.fixture
+def adapter(machine: VirtualMachine) -> Rtl8156:
+    """The machine's adapter, whole and with a working network behind it."""
+    adapter = Rtl8156(machine)
+    machine.run("systemctl restart rtl8156", timeout_seconds=120)
+    machine.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0/net/enx6c1ff71be8c8")
+    machine.wait_until("ping -c 1 -W 2 192.168.77.1")
+    return adapter
+
+
+@pytest.fixture
+def daemon(machine: VirtualMachine, adapter: Rtl8156) -> Iterator[Daemon]:
+    """The product, observing, with the adapter named `uplink`."""
+    daemon = Daemon(machine, "usb_nic:\n  match: [{driver: r8152, name: uplink}]\n")
+    yield daemon
+    daemon.stop()
