@@ -78,7 +78,7 @@ def _run(options: argparse.Namespace) -> int:
         return _complain(f"cannot start: {error}", NO)
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     _say(f"nodemend {__version__}, mode {config.policy.mode}, config {path or 'none'}")
-    _say(f"serving http://{host}:{listen.port}/metrics; see also: nodemend status")
+    _say(f"serving http://{host}:{listen.port}/metrics; see also: {_this_program()} status")
     daemon.run()
     return FINE
 
@@ -126,6 +126,12 @@ def _replay(options: argparse.Namespace) -> int:
         f"{len(result.differences)} with other outputs{cut_off}"
     )
     return NO if result.differences else FINE
+
+
+def _this_program() -> str:
+    """What to type for another verb: the command, or from a checkout its interpreter."""
+    from_checkout = Path(sys.argv[0]).name == "__main__.py"
+    return f"{sys.executable} -m agent" if from_checkout else "nodemend"
 
 
 def _print(text: str) -> None:

@@ -185,9 +185,10 @@ def _install_product(root: Path) -> None:
 
 
 def _install_emulator(root: Path) -> None:
-    source, target = LAB / "rtl8156", root / "opt/lab/rtl8156"
+    source, target = LAB / "rtl8156", root / "opt/lab/tests/lab/rtl8156"
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    _copy(LAB / "__init__.py", target.parent)
     _copy(source / "rtl8156.service", root / "etc/systemd/system")
     _copy(source / "nic", root / "usr/local/bin")
     (root / "usr/local/bin/nic").chmod(0o755)
