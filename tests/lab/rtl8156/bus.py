@@ -75,6 +75,7 @@ class Bus:
         """Pull the plug; the kernel takes every pending URB with it."""
         _detach(self._port)
         self._close()
+        _wait_until_gone()
 
     def _serve(self) -> None:
         with contextlib.suppress(EOFError, OSError):
@@ -126,6 +127,19 @@ def detach_leftovers() -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"ports {used} of vhci_hcd do not become free")
         time.sleep(0.1)
+    _wait_until_gone()
+
+
+def _wait_until_gone() -> None:
+    """Until the hub's worker has removed the device: a port is free before that.
+
+    Plugged in too early, the new interface finds its name taken by the old one and stays eth0.
+    """
+    deadline = time.monotonic() + PORT_SECONDS_MAX
+    while left := [p.name for p in _VHCI.glob("usb*/*-*") if ":" not in p.name]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the kernel does not let go of USB device {left[0]}")
+        time.sleep(0.05)
 
 
 def _detach(port: int) -> None:

@@ -75,7 +75,7 @@ class Registers:
                 struct.pack_into("<H", memory, address + offset, value)
 
     def _phy_address(self, address: int) -> int:
-        (base,) = struct.unpack_from("<H", self._memory[PLA], _PLA_OCP_BASE)
+        base = int(struct.unpack_from("<H", self._memory[PLA], _PLA_OCP_BASE)[0])
         return (base & 0xF000) | (address & 0xFFF)
 
     def _phy_status(self) -> int:

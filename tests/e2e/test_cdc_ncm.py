@@ -1,0 +1,39 @@
+"""The other driver: cdc_ncm, which logs nothing of its link; the counters tell all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.service import Daemon
+from tests.e2e.test_flap import FLAPS, LOSSES, sample, wait_for
+from tests.lab.gadget import Gadget
+from tests.lab.machine import VirtualMachine
+
+
+@pytest.fixture
+def gadget(machine: VirtualMachine) -> Iterator[Gadget]:
+    machine.run("systemctl stop rtl8156")
+    gadget = Gadget(machine)
+    gadget.plug()
+    machine.wait_until("grep -qx 1 /sys/class/net/enx6c1ff71be8c8/carrier")
+    yield gadget
+    gadget.unplug()
+
+
+def test_a_flap_and_an_unplug(machine: VirtualMachine, gadget: Gadget) -> None:
+    daemon = Daemon(machine, "usb_nic:\n  match: [{driver: cdc_ncm, name: uplink}]\n")
+    wait_for(machine, LOSSES, 0)
+    gadget.link_down()
+    wait_for(machine, LOSSES, 1)
+    gadget.link_up()
+    wait_for(machine, FLAPS, 1)
+    gadget.unplug()
+    text = wait_for(machine, 'nodemend_nic_present{nic="uplink"}', 0)
+    gadget.plug()
+    wait_for(machine, 'nodemend_nic_present{nic="uplink"}', 1)
+    daemon.stop()
+
+    assert 1 == sample(text, 'nodemend_nic_disconnects_total{nic="uplink"}')
+    assert "cdc_ncm" in daemon.events("nic_found")[0]["MESSAGE"]

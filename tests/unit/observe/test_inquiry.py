@@ -1,0 +1,102 @@
+"""Questions are answered from a thread, and one that hangs is given up in words."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.model.facts import AdapterRead, Fact, LinksListed, ReadFailed
+from agent.model.outputs import ListLinks, ReadAdapter
+from agent.observe import inquiry as inquiry_module
+from agent.observe.inquiry import Inquiry
+from tests.builders import LINK
+
+Answers = queue.Queue[Fact]
+
+
+class Hang:
+    """A reading that blocks as one does while the kernel holds RTNL."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    def __call__(self, _timeout_seconds: float) -> tuple[object, ...]:
+        self.entered.set()
+        self.release.wait(30)
+        return (LINK,)
+
+
+@pytest.fixture
+def answers() -> Answers:
+    return queue.Queue()
+
+
+@pytest.fixture
+def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hang]:
+    hang = Hang()
+    monkeypatch.setattr("agent.observe.rtnetlink.list_links", hang)
+    yield hang
+    hang.release.set()
+
+
+def test_links_are_listed_under_the_number_asked_for(
+    answers: Answers, hang: Hang, tmp_path: Path
+) -> None:
+    inquiry = Inquiry(answers.put, tmp_path)
+    inquiry.ask(ListLinks(7))
+    hang.release.set()
+    answer = answers.get(timeout=10)
+
+    assert isinstance(answer, LinksListed)
+    assert (7, (LINK,)) == (answer.number, answer.links)
+    inquiry.close()
+
+
+def test_an_unreadable_adapter_is_a_failed_reading(answers: Answers, tmp_path: Path) -> None:
+    inquiry = Inquiry(answers.put, tmp_path)
+    question = ReadAdapter(3, "enx1")
+    inquiry.ask(question)
+    answer = answers.get(timeout=10)
+
+    assert isinstance(answer, ReadFailed)
+    assert question == answer.question
+    assert "No such file" in answer.reason
+    inquiry.close()
+
+
+def test_an_overdue_question_is_given_up_once_and_its_late_answer_is_welcome(
+    answers: Answers, hang: Hang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inquiry_module, "DEADLINE_SECONDS", 0.0)
+    inquiry = Inquiry(answers.put, tmp_path)
+    inquiry.ask(ListLinks(1))
+    assert hang.entered.wait(10)
+
+    assert "the kernel holds a lock" in (inquiry.check_deadline() or "")
+    assert inquiry.check_deadline() is not None, "it is still hanging"
+    failed = answers.get(timeout=10)
+    assert isinstance(failed, ReadFailed)
+    assert answers.empty(), "told once"
+
+    hang.release.set()
+    assert isinstance(answers.get(timeout=10), LinksListed)
+    inquiry.close()
+    assert inquiry.check_deadline() is None
+
+
+def test_questions_are_bounded(answers: Answers, hang: Hang, tmp_path: Path) -> None:
+    inquiry = Inquiry(answers.put, tmp_path)
+    inquiry.ask(ListLinks(0))
+    assert hang.entered.wait(10)
+    for number in range(inquiry_module.QUESTIONS_MAX + 1):
+        inquiry.ask(ListLinks(number))
+    refused = answers.get(timeout=10)
+
+    assert isinstance(refused, ReadFailed)
+    assert "questions are waiting already" in refused.reason
+    assert not isinstance(refused, AdapterRead)
