@@ -38,7 +38,7 @@ from agent.places import Places
 from agent.report.control import ControlServer
 from agent.report.http import Server
 from agent.report.journal import open_journal
-from agent.report.notify import notify
+from agent.report.notify import Systemd
 from agent.report.recorder import Recorder
 from agent.sources import JOURNAL, READINGS, RECORDING, STORE, Sources
 from agent.store import Spoiled, Store, load
@@ -75,6 +75,7 @@ class Daemon:
         self._saved: Durable | None = None
         self._saved_at = 0.0
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._systemd = Systemd()
         self._sources = Sources()
         self._journal, self._journal_missing = open_journal()
         if self._journal_missing:
@@ -93,7 +94,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._begin()
-        notify("READY=1")
+        self._systemd.say("READY=1")
         while self._stop_reason is None:
             for fact in self._observe():
                 self._take(fact)
@@ -215,7 +216,7 @@ class Daemon:
         self._snapshot = self._look()
         nics = self._state.nics.values()
         words = ", ".join(f"{nic.nic} {'present' if nic.link else 'GONE'}" for nic in nics)
-        notify(f"WATCHDOG=1\nSTATUS={self._config.policy.mode}: {words or 'no USB NIC'}")
+        self._systemd.progress(f"{self._config.policy.mode}: {words or 'no USB NIC'}")
 
     def _look(self) -> Snapshot:
         return Snapshot(
@@ -245,7 +246,7 @@ class Daemon:
         self._store.save(self._saved, done)
 
     def _end(self) -> None:
-        notify("STOPPING=1")
+        self._systemd.say("STOPPING=1")
         self._save(lambda _durable: None)
         self._http.close()
         self._control.close()

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.lab.rtl8156.client import Rtl8156
 
 from tests.e2e.service import Daemon
 from tests.lab import images
 from tests.lab.machine import VirtualMachine
 from tests.lab.node import Node
+from tests.lab.rtl8156.client import Rtl8156
 
 HERE = Path(__file__).parent
 _BOOTED = pytest.StashKey[list[Node]]()
@@ -61,7 +61,7 @@ def adapter(machine: VirtualMachine) -> Rtl8156:
     adapter = Rtl8156(machine)
     machine.run("systemctl restart rtl8156", timeout_seconds=120)
     machine.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0/net/enx6c1ff71be8c8")
-    machine.wait_until("ping -c 1 -W 2 192.168.77.1")
+    machine.wait_until("ping -I enx6c1ff71be8c8 -c 1 -W 2 192.168.77.1")
     return adapter
 
 

@@ -8,7 +8,7 @@ from tests.lab.machine import VirtualMachine
 from tests.lab.rtl8156.client import Rtl8156
 
 NET = "/sys/class/net/enx6c1ff71be8c8"
-PING = "ping -c 1 -W 2 192.168.77.1"
+PING = "ping -I enx6c1ff71be8c8 -c 1 -W 2 192.168.77.1"
 # USBDEVFS_RESET, linux/usbdevice_fs.h: what a later repair will do.
 RESET = (
     'python3 -c "import fcntl, os, pathlib; '
@@ -80,7 +80,8 @@ def test_tx_eproto(machine: VirtualMachine, adapter: Rtl8156, kernel_log: str) -
 
 def test_tx_stall(machine: VirtualMachine, adapter: Rtl8156, kernel_log: str) -> None:
     adapter.fault("tx_stall")
-    machine.run(f"{PING}; {PING}", check=False)
+    # The watchdog looks at a queue that is stopped: first it has to be full.
+    machine.run("ping -f -c 3000 -w 10 192.168.77.1", check=False)
 
     machine.wait_until(f"{kernel_log} | grep -E 'NETDEV WATCHDOG|Tx timeout'")
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from tests.lab.rtl8156.adapter import Adapter
@@ -16,13 +17,14 @@ LINE_BYTES_MAX = 4096
 CLIENT_SECONDS_MAX = 10.0
 
 
-def serve(adapter: Adapter) -> None:
-    """Answer for ever, one connection after the other."""
+def serve(adapter: Adapter, ready: Callable[[], None]) -> None:
+    """Answer for ever, one connection after the other; `ready` is called when that begins."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(PATH)  # noqa: PTH108  no pathlib needed
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(PATH)
         listener.listen(8)
+        ready()
         while True:
             connection, _address = listener.accept()
             with connection, contextlib.suppress(OSError):

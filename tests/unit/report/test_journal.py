@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import io
-import socket
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agent.model.identity import Stamp
 from agent.model.verdicts import CarrierLost
-from agent.report import notify
 from agent.report.catalog import EVENTS
 from agent.report.journal import Journal, open_journal
 
@@ -70,20 +67,3 @@ def test_without_python3_systemd_the_reason_is_told(monkeypatch: pytest.MonkeyPa
 
     assert journal.close(10)
     assert "apt-get install python3-systemd" in missing_words[0]
-
-
-def test_notify_reaches_systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("systemd.daemon")
-    address = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(address)
-        systemd.settimeout(10)
-        monkeypatch.setenv("NOTIFY_SOCKET", address)
-        notify.notify("READY=1")
-
-        assert b"READY=1" == systemd.recv(100)
-
-
-def test_notify_says_nothing_to_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    notify.notify("READY=1")
