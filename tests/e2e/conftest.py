@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.service import Daemon
 from tests.lab import images
-from tests.lab.machine import VirtualMachine
+from tests.lab.machine import VirtualMachine, booted
 from tests.lab.node import Node
 from tests.lab.rtl8156.client import Rtl8156
 
@@ -47,7 +47,7 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
     """A virtual machine of each release, its emulated RTL8156B plugged in."""
     if os.geteuid() != 0:
         pytest.fail("the lab boots machines: run `make lab` as root")
-    with VirtualMachine(request.param) as node:
+    with booted(request.param) as node:
         request.config.stash[_BOOTED].append(node)
         node.run("systemctl start rtl8156", timeout_seconds=120)
         node.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0")

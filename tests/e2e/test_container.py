@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.container import Container
+from tests.lab.container import Container, booted
 
 GET = (
     'python3 -c "import urllib.request as u;'
@@ -17,7 +17,7 @@ GET = (
 
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
 def container(request: pytest.FixtureRequest) -> Iterator[Container]:
-    with Container(request.param) as node:
+    with booted(request.param) as node:
         node.run("systemctl start nodemend")
         yield node
 

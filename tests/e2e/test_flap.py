@@ -8,11 +8,11 @@ import time
 from typing import Any
 
 import pytest
-from tests.lab.rtl8156.client import Rtl8156
 
 from tests.e2e.service import Daemon
 from tests.lab.machine import PRODUCT_PORT, VirtualMachine
-from tests.lab.prometheus import Prometheus, check_metrics
+from tests.lab.prometheus import check_metrics, scraping
+from tests.lab.rtl8156.client import Rtl8156
 
 DEADLINE_SECONDS = 60.0
 WITHIN_SECONDS = 1.0
@@ -115,7 +115,7 @@ def test_a_real_prometheus_scrapes_it(
     machine: VirtualMachine, adapter: Rtl8156, daemon: Daemon
 ) -> None:
     wait_for(machine, LOSSES, 0)
-    with Prometheus(f"127.0.0.1:{machine.port(PRODUCT_PORT)}") as prometheus:
+    with scraping(f"127.0.0.1:{machine.port(PRODUCT_PORT)}") as prometheus:
         prometheus.wait_for("up == 1")
         adapter.link_down()
         adapter.link_up()

@@ -8,54 +8,29 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
-import subprocess
 import tempfile
-import time
 import urllib.request
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import TextIO
 
 from tests.lab import images
-from tests.lab.images import LabError
 from tests.lab.node import Node
+from tests.lab.process import running, wait_until_up
 
 BOOT_SECONDS_MAX = 240.0
 PROCESSORS = 2
 MEMORY_MEGABYTES = 1536
-PRODUCT_PORT = 19100
+SSH_PORT, PRODUCT_PORT = 22, 19100
 
 
 class VirtualMachine(Node):
-    """Boots on entry, is gone on exit, and leaves its serial log where a test failed."""
+    """A booted machine, reached by ssh; its ports are the host's."""
 
-    def __init__(self, release: str = "bookworm", name: str | None = None) -> None:
+    def __init__(self, name: str, release: str, directory: Path, ports: Mapping[int, int]) -> None:
+        self.name = name
         self.release = release
-        self.name = name or f"vm-{release}"
-        self._ports = {22: free_port(), PRODUCT_PORT: free_port()}
-        self._directory = Path(tempfile.mkdtemp(prefix="nodemend-lab-"))
-        self._stack = contextlib.ExitStack()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> VirtualMachine:
-        try:
-            self._start()
-            self._wait_for_ssh()
-        except BaseException:
-            self._save_serial_log()
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is not None:
-            self._save_serial_log()
-        self._end()
+        self._directory = directory
+        self._ports = ports
 
     def port(self, port: int) -> int:
         """The host's port, on 127.0.0.1, that leads to this port of the node."""
@@ -84,60 +59,26 @@ class VirtualMachine(Node):
         }
         words = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
         key = str(images.ssh_key())
-        return ["ssh", "-i", key, "-p", str(self._ports[22]), *words, "root@127.0.0.1"]
+        return ["ssh", "-i", key, "-p", str(self.port(SSH_PORT)), *words, "root@127.0.0.1"]
 
-    def _start(self) -> None:
-        root = images.product_root(self.release)
-        disk = images.disk(self.release, self._directory / "disk.img")
-        kernel, initrd = root / "vmlinuz", root / "initrd.img"
-        forwards = ",".join(
-            f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in self._ports.items()
-        )
-        # setpriv: however the test ends, its machine ends with it.
-        words = [
-            *("setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"),
-            *("-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi"),
-            *("-smp", str(PROCESSORS), "-m", str(MEMORY_MEGABYTES), "-display", "none"),
-            *("-no-reboot", "-snapshot", "-serial", f"file:{self._serial_log}"),
-            *("-kernel", str(kernel.resolve()), "-initrd", str(initrd.resolve())),
-            *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
-            *("-drive", f"file={disk},if=virtio,format=raw"),
-            *("-netdev", f"user,id=n0,{forwards}", "-device", "virtio-net-pci,netdev=n0"),
-            *("-device", "qemu-xhci,id=xhci"),
-            *("-qmp", f"unix:{self._directory / 'qmp'},server,nowait"),
-        ]
-        log: TextIO = self._stack.enter_context((self._directory / "qemu.log").open("w"))
-        self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def _wait_for_ssh(self) -> None:
-        deadline = time.monotonic() + BOOT_SECONDS_MAX
-        while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                raise LabError(f"{self.name}: {(self._directory / 'qemu.log').read_text()}")
-            # Until the guest listens, the forward accepts and closes at once.
-            if self.run("systemctl is-system-running", 30, check=False).stdout.strip() in (
-                "running",
-                "degraded",
-            ):
-                return
-            time.sleep(1)
-        raise LabError(f"{self.name}: not up within {BOOT_SECONDS_MAX:.0f} s")
-
-    @property
-    def _serial_log(self) -> Path:
-        return self._directory / "serial.log"
-
-    def _save_serial_log(self) -> None:
-        with contextlib.suppress(OSError):
-            images.ARTEFACTS.mkdir(exist_ok=True)
-            shutil.copy(self._serial_log, images.ARTEFACTS / f"{self.name}-serial.log")
-
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(30)
-        self._stack.close()
-        shutil.rmtree(self._directory, ignore_errors=True)
+@contextlib.contextmanager
+def booted(release: str = "bookworm", name: str | None = None) -> Iterator[VirtualMachine]:
+    """A fresh machine of a Debian release; where a test fails, its serial log is kept."""
+    name = name or f"vm-{release}"
+    ports = {SSH_PORT: free_port(), PRODUCT_PORT: free_port()}
+    with tempfile.TemporaryDirectory(prefix="nodemend-lab-") as temporary:
+        directory = Path(temporary)
+        log = directory / "qemu.log"
+        machine = VirtualMachine(name, release, directory, ports)
+        with running(_qemu(release, directory, ports), log) as process:
+            try:
+                wait_until_up(machine.is_up, process, log, name, BOOT_SECONDS_MAX)
+                yield machine
+            except BaseException:
+                images.ARTEFACTS.mkdir(exist_ok=True)
+                shutil.copy(directory / "serial.log", images.ARTEFACTS / f"{name}-serial.log")
+                raise
 
 
 def free_port() -> int:
@@ -145,3 +86,20 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _qemu(release: str, directory: Path, ports: Mapping[int, int]) -> list[str]:
+    root = images.product_root(release)
+    disk = images.disk(release, directory / "disk.img")
+    kernel, initrd = (root / "vmlinuz").resolve(), (root / "initrd.img").resolve()
+    forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in ports.items())
+    return [
+        *("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi"),
+        *("-smp", str(PROCESSORS), "-m", str(MEMORY_MEGABYTES), "-display", "none"),
+        *("-no-reboot", "-snapshot", "-serial", f"file:{directory / 'serial.log'}"),
+        *("-kernel", str(kernel), "-initrd", str(initrd)),
+        *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
+        *("-drive", f"file={disk},if=virtio,format=raw"),
+        *("-netdev", f"user,id=n0,{forwards}", "-device", "virtio-net-pci,netdev=n0"),
+        *("-device", "qemu-xhci,id=xhci"),
+    ]

@@ -12,6 +12,7 @@ from typing import Any
 from tests.lab.images import LabError
 
 COMMAND_SECONDS_MAX = 60.0
+BOOT_ANSWER_SECONDS_MAX = 30.0
 POLL_SECONDS = 0.2
 
 
@@ -45,6 +46,14 @@ class Node(ABC):
             words = f"{self.name}: {command}: exit {done.returncode}"
             raise LabError(f"{words}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
         return done
+
+    def is_up(self) -> bool:
+        """Whether its systemd has finished booting; a failed unit is no hindrance."""
+        try:
+            done = self.run("systemctl is-system-running", BOOT_ANSWER_SECONDS_MAX, check=False)
+        except LabError:
+            return False
+        return done.stdout.strip() in ("running", "degraded")
 
     def read(self, path: str) -> str:
         """A file of the node."""

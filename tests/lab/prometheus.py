@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import subprocess
 import tempfile
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tests.lab import images
 from tests.lab.images import LabError
 from tests.lab.machine import free_port
+from tests.lab.process import running, wait_until_up
 
 START_SECONDS_MAX = 60.0
 
@@ -42,41 +42,10 @@ def check_metrics(text: str) -> str:
 
 
 class Prometheus:
-    """A Prometheus that scrapes one target each second."""
+    """A running Prometheus, asked through its API."""
 
-    def __init__(self, target: str) -> None:
-        self._port = free_port()
-        self._directory = Path(tempfile.mkdtemp(prefix="nodemend-prometheus-"))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._target = target
-
-    def __enter__(self) -> Prometheus:
-        config = self._directory / "prometheus.yml"
-        job = {"job_name": "nodemend", "static_configs": [{"targets": [self._target]}]}
-        whole = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
-        config.write_text(json.dumps(whole))  # JSON is YAML
-        words = [
-            *("setpriv", "--pdeathsig", "KILL", str(program("prometheus"))),
-            f"--config.file={config}",
-            f"--storage.tsdb.path={self._directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{self._port}",
-        ]
-        with (self._directory / "log").open("w") as log:
-            self._process = subprocess.Popen(words, stdout=log, stderr=log)
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._end()
+    def __init__(self, port: int) -> None:
+        self._port = port
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector of an expression."""
@@ -97,20 +66,33 @@ class Prometheus:
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=30) as answer:
             return str(answer.read().decode())
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS_MAX
-        while time.monotonic() < deadline:
-            with contextlib.suppress(urllib.error.URLError, ConnectionError):
-                self._get("/-/ready")
-                return
-            time.sleep(0.2)
-        raise LabError(f"Prometheus does not start: {(self._directory / 'log').read_text()}")
+    def is_ready(self) -> bool:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            self._get("/-/ready")
+            return True
+        return False
 
-    def _end(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(30)
-        shutil.rmtree(self._directory, ignore_errors=True)
+
+@contextlib.contextmanager
+def scraping(target: str) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes one target each second."""
+    port = free_port()
+    job = {"job_name": "nodemend", "static_configs": [{"targets": [target]}]}
+    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
+    with tempfile.TemporaryDirectory(prefix="nodemend-prometheus-") as temporary:
+        directory = Path(temporary)
+        log = directory / "log"
+        (directory / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
+        words = [
+            str(program("prometheus")),
+            f"--config.file={directory / 'prometheus.yml'}",
+            f"--storage.tsdb.path={directory / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ]
+        with running(words, log) as process:
+            prometheus = Prometheus(port)
+            wait_until_up(prometheus.is_ready, process, log, "prometheus", START_SECONDS_MAX)
+            yield prometheus
 
 
 def _unpack(directory: Path) -> None:

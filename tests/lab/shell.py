@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 from tests.lab.images import RELEASES, LabError
-from tests.lab.machine import PRODUCT_PORT, VirtualMachine
+from tests.lab.machine import PRODUCT_PORT, booted
 
 WELCOME = """
 A node of its own, with an emulated RTL8156B on the kernel's own r8152 driver.
@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         return 2
     print(f"Booting {release} in software emulation; this takes about half a minute.", flush=True)
     try:
-        with VirtualMachine(release, name=f"shell-{release}") as machine:
+        with booted(release, name=f"shell-{release}") as machine:
             machine.run("systemctl start rtl8156 nodemend", timeout_seconds=120)
             print(WELCOME.format(port=machine.port(PRODUCT_PORT)), flush=True)
             return subprocess.run([*machine.ssh(), "-tt"], check=False).returncode
