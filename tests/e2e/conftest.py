@@ -12,11 +12,10 @@ import pytest
 from tests.e2e.service import Daemon
 from tests.lab import images
 from tests.lab.machine import VirtualMachine, booted
-from tests.lab.node import Node
 from tests.lab.rtl8156.client import Rtl8156
 
 HERE = Path(__file__).parent
-_BOOTED = pytest.StashKey[list[Node]]()
+_BOOTED = pytest.StashKey[list[VirtualMachine]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,9 +35,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed and HERE in item.path.parents:  # type: ignore[attr-defined]
         for node in item.config.stash[_BOOTED]:
             with contextlib.suppress(Exception):
-                images.ARTEFACTS.mkdir(exist_ok=True)
+                node.keep_serial_log()
                 log = node.run("journalctl --no-pager -o short-precise -n 2000").stdout
-                (images.ARTEFACTS / f"{item.name}-{node.name}.journal").write_text(log)
+                kept = images.ARTEFACTS / f"{item.name}-{node.name}.journal"
+                kept.write_text(log)
+                report.sections.append(("lab", f"the journal of {node.name}: {kept}"))  # type: ignore[attr-defined]
     return report
 
 

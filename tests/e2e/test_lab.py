@@ -70,6 +70,7 @@ def test_intr_dead_makes_the_carrier_lie(
 
     assert not adapter.link_down()["reported"]
     assert "1" == machine.read(f"{NET}/carrier").strip()
+    assert not adapter.link_up()["reported"]
 
 
 def test_tx_eproto(machine: VirtualMachine, adapter: Rtl8156, kernel_log: str) -> None:
@@ -120,6 +121,26 @@ def test_ctl_hang_holds_a_reader_up(machine: VirtualMachine, adapter: Rtl8156) -
 
     assert 124 == machine.run(f"timeout 2 cat {NET}/speed", check=False).returncode
     adapter.fault("ctl_ok")
+
+
+def test_unplugged_nobody_answers_in_its_place(machine: VirtualMachine, adapter: Rtl8156) -> None:
+    adapter.unplug()
+    machine.wait_until(f"! test -e {NET}")
+
+    assert machine.run("ping -c 1 -W 2 192.168.77.1", check=False).returncode
+
+
+def test_a_pulled_plug_does_not_wait_for_what_is_pending(
+    machine: VirtualMachine, adapter: Rtl8156
+) -> None:
+    adapter.fault("ctl_hang")
+    machine.run(f"timeout 1 cat {NET}/speed", check=False)
+
+    adapter.unplug()
+
+    machine.wait_until(f"! test -e {NET}", deadline_seconds=20)
+    adapter.plug()
+    machine.wait_until(PING)
 
 
 def test_unplug_and_the_fall_to_usb_2(

@@ -11,8 +11,10 @@ from tests.lab.node import Node
 GADGET = "/sys/kernel/config/usb_gadget/lab"
 HOST_MAC, GADGET_MAC = "6c:1f:f7:1b:e8:c8", "02:00:00:00:00:02"
 
+# A function that is part of a configuration takes no address: what was made before stays.
 _CREATE = f"""
 set -e
+[ ! -e {GADGET}/configs/c.1/ncm.usb0 ] || exit 0
 modprobe dummy_hcd is_super_speed=1
 modprobe -a libcomposite cdc_ncm
 mkdir -p {GADGET}/strings/0x409 {GADGET}/configs/c.1 {GADGET}/functions/ncm.usb0
@@ -21,7 +23,7 @@ echo 0x0525 > idVendor
 echo 0xa4a1 > idProduct
 echo {HOST_MAC} > functions/ncm.usb0/host_addr
 echo {GADGET_MAC} > functions/ncm.usb0/dev_addr
-[ -e configs/c.1/ncm.usb0 ] || ln -s functions/ncm.usb0 configs/c.1/
+ln -s functions/ncm.usb0 configs/c.1/
 """
 
 

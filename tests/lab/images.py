@@ -115,12 +115,13 @@ def product_root(release: str) -> Path:
     return root
 
 
-def disk(release: str, path: Path) -> Path:
-    """The same as an ext4 image, for a virtual machine."""
-    root = product_root(release)
+def disk(release: str, path: Path) -> tuple[Path, Path]:
+    """The same as an ext4 image, for a virtual machine; returns its kernel and its initrd."""
+    root = _deps_root(release)
     with _locked(root.name):
+        _install_product(root)
         command("mke2fs", "-q", "-t", "ext4", "-d", root, path, f"{DISK_MEGABYTES}M")
-    return path
+    return (root / "vmlinuz").resolve(), (root / "initrd.img").resolve()
 
 
 def _base_root(release: str) -> Path:

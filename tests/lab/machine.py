@@ -42,6 +42,14 @@ class VirtualMachine(Node):
         with urllib.request.urlopen(url, timeout=timeout_seconds) as answer:
             return str(answer.read().decode())
 
+    def keep_serial_log(self) -> None:
+        """What the kernel said last: all there is of a machine that hangs."""
+        images.ARTEFACTS.mkdir(exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # QEMU did not even start
+            shutil.copy(
+                self._directory / "serial.log", images.ARTEFACTS / f"{self.name}-serial.log"
+            )
+
     def shell(self, command: str) -> list[str]:
         return [*self.ssh(), command]
 
@@ -76,8 +84,7 @@ def booted(release: str = "bookworm", name: str | None = None) -> Iterator[Virtu
                 wait_until_up(machine.is_up, process, log, name, BOOT_SECONDS_MAX)
                 yield machine
             except BaseException:
-                images.ARTEFACTS.mkdir(exist_ok=True)
-                shutil.copy(directory / "serial.log", images.ARTEFACTS / f"{name}-serial.log")
+                machine.keep_serial_log()
                 raise
 
 
@@ -89,9 +96,8 @@ def free_port() -> int:
 
 
 def _qemu(release: str, directory: Path, ports: Mapping[int, int]) -> list[str]:
-    root = images.product_root(release)
-    disk = images.disk(release, directory / "disk.img")
-    kernel, initrd = (root / "vmlinuz").resolve(), (root / "initrd.img").resolve()
+    disk = directory / "disk.img"
+    kernel, initrd = images.disk(release, disk)
     forwards = ",".join(f"hostfwd=tcp:127.0.0.1:{host}-:{guest}" for guest, host in ports.items())
     return [
         *("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi"),
@@ -100,6 +106,8 @@ def _qemu(release: str, directory: Path, ports: Mapping[int, int]) -> list[str]:
         *("-kernel", str(kernel), "-initrd", str(initrd)),
         *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
         *("-drive", f"file={disk},if=virtio,format=raw"),
-        *("-netdev", f"user,id=n0,{forwards}", "-device", "virtio-net-pci,netdev=n0"),
+        # restrict: while the USB NIC is gone, QEMU would answer pings in its network's place.
+        *("-netdev", f"user,id=n0,restrict=on,{forwards}"),
+        *("-device", "virtio-net-pci,netdev=n0"),
         *("-device", "qemu-xhci,id=xhci"),
     ]

@@ -47,6 +47,8 @@ class Adapter:
         with self._lock:
             if setting == "link":
                 self._registers.link = bool(value)
+                if value == self._link_reported:  # the change before this one never got out
+                    return {**self.truth.note(f"link {value}, nothing new"), "reported": False}
                 return self._wait_for_report(bool(value))
             if setting == "speed":
                 self._registers.speed = int(value)
