@@ -16,20 +16,20 @@ import fcntl
 import os
 import selectors
 import signal
-import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from types import FrameType
-from typing import TextIO, TypeAlias
+from typing import TextIO
 
 from agent.act.actor import Actor, Ending
 from agent.config import Config, Listen
 from agent.decide import decide
+from agent.keeper import Keeper
 from agent.model.facts import ActionEnded, Fact, Started, Stopping, StoreSpoiled, TimeReached
 from agent.model.outputs import Act, Action, Ask, Output, Tell, Wake
 from agent.model.snapshot import Snapshot
-from agent.model.state import Durable, State
+from agent.model.state import State
 from agent.observe import clock
 from agent.observe.blind_spots import blind_spots
 from agent.observe.inquiry import Inquiry
@@ -44,13 +44,8 @@ from agent.sources import JOURNAL, READINGS, RECORDING, STORE, Sources
 from agent.store import Spoiled, Store, load
 
 TICK_SECONDS = 1.0  # how long the loop sleeps at most: deadlines and the watchdog need a pulse
-SAVE_INTERVAL_SECONDS = 2.0
-SAVE_RETRY_SECONDS = 30.0
 CLOSE_SECONDS = 1.0
 _SECOND_NS = 1_000_000_000
-
-
-_Done: TypeAlias = Callable[[bool], None]
 
 
 class AlreadyRunning(Exception):
@@ -72,8 +67,6 @@ class Daemon:
         self._inbox: deque[Fact] = deque()  # answers from other threads
         self._recorded_actions: deque[tuple[Action, bool]] = deque()  # with: is it on disk?
         self._stop_reason: str | None = None
-        self._saved: Durable | None = None
-        self._saved_at = 0.0
         self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._systemd = Systemd()
         self._sources = Sources()
@@ -82,6 +75,7 @@ class Daemon:
             self._sources.absent(JOURNAL, "; ".join(self._journal_missing))
         self._recorder = Recorder(places.recording, version, config.policy)
         self._store = Store(places.state)
+        self._keeper = Keeper(self._store)
         self._actor = Actor()
         self._inquiry = Inquiry(self._deliver)
         self._events = LinkEvents()
@@ -98,7 +92,7 @@ class Daemon:
         while self._stop_reason is None:
             for fact in self._observe():
                 self._take(fact)
-            self._save_if_changed()
+            self._keeper.keep(self._state)
             self._publish()
         self._take(Stopping(clock.now(), self._stop_reason))
         self._end()
@@ -188,7 +182,8 @@ class Daemon:
                 self._journal.tell(fact.at, verdict)
             case Act(action):
                 # No durable record, no step: it begins when the disk has it.
-                self._save(lambda durable: self._action_recorded(action, durable))
+                recorded = partial(self._action_recorded, action)
+                self._keeper.keep_now(self._state, recorded)
 
     def _action_recorded(self, action: Action, durable: bool) -> None:
         self._recorded_actions.append((action, durable))
@@ -229,25 +224,9 @@ class Daemon:
             sources=self._sources.as_mapping(),
         )
 
-    def _save_if_changed(self) -> None:
-        """Counts wait a moment for each other; a netdev that came or went does not."""
-        durable, since = _durable(self._state), time.monotonic() - self._saved_at
-        if durable == self._saved:
-            if self._store.failure is not None and since >= SAVE_RETRY_SECONDS:
-                self._save(lambda _durable: None)
-            return
-        urgent = self._saved is None or _netdevs(durable) != _netdevs(self._saved)
-        if urgent or since >= SAVE_INTERVAL_SECONDS:
-            self._save(lambda _durable: None)
-
-    def _save(self, done: _Done) -> None:
-        self._saved = _durable(self._state)
-        self._saved_at = time.monotonic()
-        self._store.save(self._saved, done)
-
     def _end(self) -> None:
         self._systemd.say("STOPPING=1")
-        self._save(lambda _durable: None)
+        self._keeper.keep_now(self._state, lambda _durable: None)
         self._http.close()
         self._control.close()
         self._actor.close()
@@ -257,16 +236,6 @@ class Daemon:
         self._recorder.close(CLOSE_SECONDS)
         self._store.close(CLOSE_SECONDS)
         self._lock.close()
-
-
-def _durable(state: State) -> Durable:
-    """What to keep; listing numbers begin anew with each start, so they would only cause writes."""
-    nics = {key: replace(nic, heard_listing=0) for key, nic in state.nics.items()}
-    return Durable(state.boot_id, nics)
-
-
-def _netdevs(durable: Durable) -> list[int | None]:
-    return [nic.link.ifindex if nic.link else None for nic in durable.nics.values()]
 
 
 def _lock(places: Places) -> TextIO:

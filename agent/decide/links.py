@@ -58,7 +58,21 @@ def identify(state: State, bystander: Bystander, fact: AdapterRead, policy: Poli
     if fact.adapter is not None and not ignored:
         return _adopt(state, bystander, fact.adapter, policy, fact.at)
     settled = replace(bystander, identified=True, driver=fact.driver, ignored=ignored)
+    if fact.adapter is not None:
+        # Known from the time before it was ignored: that record would say "gone" for ever.
+        rest = {c: nic for c, nic in state.nics.items() if c != fact.adapter.connector or nic.link}
+        state = replace(state, nics=rest)
     return _with_bystander(state, settled), ()
+
+
+def take_over(state: State, nic: Nic, policy: Policy) -> State:
+    """A NIC remembered from before a restart, as the configuration of today sees it."""
+    wanted: str | None = nic.nic
+    if nic.link is not None:
+        if is_ignored(policy, nic.adapter, nic.link):
+            return state
+        wanted = configured_name(policy, nic.adapter, nic.link)
+    return with_nic(state, replace(nic, nic=_free_name(state, wanted, nic.adapter.connector)))
 
 
 def _adopt(

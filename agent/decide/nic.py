@@ -47,7 +47,7 @@ def decide(state: State, fact: Fact, policy: Policy) -> Decision:
 def _route(state: State, fact: Fact, policy: Policy) -> Decision:
     match fact:
         case Started():
-            return _started(fact)
+            return _started(fact, policy)
         case LinkSeen():
             return links.hear(state, fact.link, policy, fact.at, state.listing_asked)
         case LinkGone():
@@ -71,15 +71,13 @@ def _route(state: State, fact: Fact, policy: Policy) -> Decision:
             return state, (Tell(WatchEnded(fact.reason)),)
 
 
-def _started(fact: Started) -> Decision:
+def _started(fact: Started, policy: Policy) -> Decision:
     """Nothing is taken for granted of what was restored: the first listing confirms it."""
-    nics: dict[str, Nic] = {}
+    state = State(version=fact.version, boot_id=fact.boot_id, blind_spots=fact.blind_spots)
     if fact.restored is not None:
         same_boot = fact.restored.boot_id == fact.boot_id
-        nics = {c: _restored(nic, same_boot=same_boot) for c, nic in fact.restored.nics.items()}
-    state = State(
-        version=fact.version, boot_id=fact.boot_id, nics=nics, blind_spots=fact.blind_spots
-    )
+        for nic in fact.restored.nics.values():
+            state = links.take_over(state, _restored(nic, same_boot=same_boot), policy)
     state, question = listing.ask(state)
     return state, (question, listing.wake(fact.at))
 

@@ -279,3 +279,49 @@ def test_each_disconnect_is_told_with_its_number() -> None:
     told = node.take(LinkGone(node.at(), again.ifindex, again.device))
 
     assert [NicDisconnected(CONNECTOR, LINK.device, 5, 2)] == told
+
+
+def test_a_name_given_since_counts_after_a_restart() -> None:
+    before = watching()
+    after = Node(Policy(match=(NicMatch(name="uplink", driver="r8152"),)))
+    after.start(durable(before))
+    after.list_links(LINK)
+
+    assert "uplink" == after.state.nics[CONNECTOR].nic
+
+
+def test_a_name_taken_away_since_is_the_connector_again() -> None:
+    before = watching(policy=Policy(match=(NicMatch(name="uplink", driver="r8152"),)))
+    after = Node()
+    after.start(durable(before))
+
+    assert CONNECTOR == after.state.nics[CONNECTOR].nic
+
+
+def test_a_nic_that_is_away_does_not_keep_its_name_from_another() -> None:
+    before = watching(policy=Policy(match=(NicMatch(name="uplink", driver="r8152"),)))
+    away = replace(before.state.nics[CONNECTOR], link=None)
+    elsewhere = "pci-0000:00:14.0-usb-0:2"
+    present = replace(before.state.nics[CONNECTOR], adapter=replace(ADAPTER, connector=elsewhere))
+    for order in ((away, present), (present, away)):
+        nics = {nic.adapter.connector: nic for nic in order}
+        after = Node(before.policy)
+        after.start(Durable("boot-1", nics))
+
+        assert 2 == len({nic.nic for nic in after.state.nics.values()})
+
+
+def test_a_nic_that_is_ignored_since_is_forgotten() -> None:
+    ignore = Policy(ignore=(NicMatch(driver="r8152"),))
+    after = Node(ignore)
+    after.start(durable(watching()))
+
+    assert {} == after.state.nics
+
+    rebooted = Node(ignore)
+    rebooted.start(durable(watching()), boot_id="boot-2")
+    rebooted.list_links(LINK)
+    rebooted.read_adapter()
+
+    assert {} == rebooted.state.nics
+    assert rebooted.state.bystanders[LINK.ifindex].ignored
