@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 
 LINT_IMPORTS = "import importlinter.cli; importlinter.cli.lint_imports_command()"
 LINTERS = {
-    "ruff-check": ("-m", "ruff", "check", "--output-format=concise"),
-    "ruff-format": ("-m", "ruff", "format", "--diff"),
+    "ruff-check": ("-m", "ruff", "check", "--no-cache", "--output-format=concise"),
+    "ruff-format": ("-m", "ruff", "format", "--no-cache", "--diff"),
     "mypy": ("-m", "mypy"),
     "lint-imports": ("-c", LINT_IMPORTS, "--no-logo", "--no-cache"),
 }

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from tests.lab.rtl8156.client import Rtl8156
-
 from tests.e2e.service import Daemon
 from tests.e2e.test_flap import wait_for
 from tests.lab.machine import VirtualMachine
+from tests.lab.rtl8156.client import Rtl8156
 
 MATCH = "usb_nic:\n  match: [{driver: r8152, name: uplink}]\n"
 ATTEMPTS = 'nodemend_remediation_attempts_total{nic="uplink",step="tune"}'

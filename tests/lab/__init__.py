@@ -1,5 +1,7 @@
 """The lab: real kernels, real systemd and real USB drivers, on a machine that has none of it.
 
+Its rooms:
+
     images      root file systems of Debian releases, cached, with this checkout installed
     machine     a virtual machine: its own kernel, USB, udev, networkd (half a minute to boot)
     container   a systemd-nspawn node: systemd and journald, no kernel, no USB (seconds)
