@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+HANG_SECONDS = 10.0
+
 
 class Background(Generic[T]):
     """Handles items in order on a thread of its own; a full queue refuses instead of waiting."""
@@ -41,6 +43,13 @@ class Background(Generic[T]):
         """How long the item at hand has been taking; 0.0 while idle."""
         since = self._busy_since
         return 0.0 if since is None else time.monotonic() - since
+
+    def failure(self) -> str | None:
+        """Why the last item failed, or that the one at hand hangs; None while all is well."""
+        busy_seconds = self.busy_seconds()
+        if busy_seconds > HANG_SECONDS:
+            return f"no progress for {busy_seconds:.0f} s: it hangs"
+        return self.last_error
 
     def close(self, deadline_seconds: float) -> bool:
         """Finish what is queued; False where that took too long and the thread was left behind."""

@@ -56,12 +56,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.config import DEFAULT_PATH, Config, load
+    from agent.config import load, load_default
     from agent.yaml_reader import ConfigError
 
-    path = options.config or (DEFAULT_PATH if DEFAULT_PATH.exists() else None)
     try:
-        config = load(path) if path else Config()
+        config = load(options.config) if options.config else load_default()
     except ConfigError as error:
         return _complain(str(error), USAGE)
     if options.observe:
@@ -77,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
     except OSError as error:
         return _complain(f"cannot start: {error}", NO)
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    _say(f"nodemend {__version__}, mode {config.policy.mode}, config {path or 'none'}")
+    _say(f"nodemend {__version__}, mode {config.policy.mode}, config {config.path or 'none'}")
     _say(f"serving http://{host}:{listen.port}/metrics; see also: {_this_program()} status")
     daemon.run()
     return FINE

@@ -58,6 +58,17 @@ def load(path: Path) -> Config:
     return parse(text, str(path))
 
 
+def load_default(path: Path = DEFAULT_PATH) -> Config:
+    """The configuration of this machine; all defaults where it has none."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return Config()
+    except OSError as error:
+        raise ConfigError([f"{path}: {error.strerror}"]) from error
+    return load(path)
+
+
 def parse(text: str, source: str) -> Config:
     """Check a text; `source` names it in the errors."""
     reader = Reader(source)

@@ -103,6 +103,8 @@ class Daemon:
         restored = load(self._places.state)
         if isinstance(restored, Spoiled):
             self._take(StoreSpoiled(clock.now(), restored.path, restored.reason))
+            if not restored.set_aside:
+                self._store.refuse(f"{restored.path}: {restored.reason}")
             restored = None
         spots = (*blind_spots(), *self._journal_missing)
         self._take(Started(clock.now(), self._version, clock.boot_id(), restored, spots))
@@ -194,6 +196,9 @@ class Daemon:
             return [Ending(action, "refused", f"no durable record: {self._store.failure}")]
         if self._config.policy.mode != "remediate":
             return [Ending(action, "refused", "mode is observe")]
+        steps = [nic.step.action_id for nic in self._state.nics.values() if nic.step]
+        if action.action_id not in steps:
+            return [Ending(action, "refused", "it was given up while the disk was waited for")]
         return self._actor.start(action)
 
     @staticmethod

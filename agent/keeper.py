@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from agent.model.state import Durable, State
 from agent.store import Store
@@ -22,13 +23,14 @@ class Keeper:
         self._store = store
         self._saved: Durable | None = None
         self._saved_at = 0.0
+        self._failed = False
 
     def keep(self, state: State) -> None:
         """Save what changed, if it is time."""
         durable = durable_of(state)
         since_seconds = time.monotonic() - self._saved_at
         if durable == self._saved:
-            due = self._store.failure is not None and since_seconds >= RETRY_SECONDS
+            due = self._failed and since_seconds >= RETRY_SECONDS
         elif self._saved is None or _netdevs(durable) != _netdevs(self._saved):
             due = True  # after a restart only this record tells a replug from a first sight
         else:
@@ -40,7 +42,13 @@ class Keeper:
         """Save, whether or not it changed; `done` hears from another thread if it is on disk."""
         self._saved = durable_of(state)
         self._saved_at = time.monotonic()
-        self._store.save(self._saved, done)
+        self._failed = False
+        self._store.save(self._saved, partial(self._heard, done))
+
+    def _heard(self, done: Callable[[bool], None], durable: bool) -> None:
+        # Not from the store's condition: an older save that succeeds later says nothing of this.
+        self._failed = self._failed or not durable
+        done(durable)
 
 
 def durable_of(state: State) -> Durable:

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.model.facts import AdapterRead, Fact, LinkGone, LinkSeen, LinksListed, SourceGap
+from agent.model.facts import (
+    AdapterRead,
+    Fact,
+    LinkGone,
+    LinkSeen,
+    LinksListed,
+    ReadFailed,
+    SourceGap,
+)
 from agent.model.identity import Stamp
+from agent.model.outputs import ListLinks
 from agent.model.snapshot import Source
 
 RTNETLINK, READINGS, JOURNAL, STORE, RECORDING = (
@@ -32,6 +41,7 @@ class Sources:
         names = (RTNETLINK, READINGS, JOURNAL, STORE, RECORDING)
         self._sources = {name: Source("ok", "") for name in names}
         self._gap_open = False
+        self._listing_failure: str | None = None
 
     def count(self, fact: Fact) -> None:
         """Take note of where a fact came from."""
@@ -39,6 +49,9 @@ class Sources:
             known = self._sources[fact.source]
             self._sources[fact.source] = replace(known, dropped_total=known.dropped_total + 1)
             self._gap_open = True
+            return
+        if isinstance(fact, ReadFailed) and isinstance(fact.question, ListLinks):
+            self._listing_failure = fact.reason
             return
         origin = _ORIGIN.get(type(fact))
         if origin is None:
@@ -50,6 +63,8 @@ class Sources:
 
     def judge(self, name: str, failure: str | None) -> None:
         """What a source says of itself now: words where it failed, None where all is well."""
+        if name == READINGS:
+            failure = failure or self._listing_failure
         condition = self._sources[name].condition
         if condition != "not_applicable":
             known = replace(self._sources[name], condition="failed" if failure else "ok")
@@ -76,3 +91,4 @@ class Sources:
             resyncs_total=known.resyncs_total + (1 if self._gap_open else 0),
         )
         self._gap_open = False
+        self._listing_failure = None

@@ -32,10 +32,11 @@ class StoreFile:
 
 @dataclass(frozen=True)
 class Spoiled:
-    """Why nothing was restored, and where the file is now."""
+    """Why nothing was restored, where the file is now, and whether it is out of the way."""
 
     path: str
     reason: str
+    set_aside: bool
 
 
 def load(directory: Path) -> Durable | Spoiled | None:
@@ -47,7 +48,7 @@ def load(directory: Path) -> Durable | Spoiled | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        return Spoiled(str(path), f"it cannot be read: {error.strerror}")
+        return _set_aside(path, f"it cannot be read: {error.strerror}")
     try:
         return _parse(raw)
     except CodecError as error:
@@ -90,8 +91,9 @@ def _set_aside(path: Path, reason: str) -> Spoiled:
     try:
         path.replace(aside)
     except OSError as error:
-        return Spoiled(str(path), f"{reason}; it could not be set aside: {error.strerror}")
-    return Spoiled(str(aside), reason)
+        words = f"{reason}; it could not be set aside: {error.strerror}"
+        return Spoiled(str(path), words, set_aside=False)
+    return Spoiled(str(aside), reason, set_aside=True)
 
 
 class Store:
@@ -100,15 +102,27 @@ class Store:
     def __init__(self, directory: Path) -> None:
         """`directory` must exist."""
         self._directory = directory
-        self.failure: str | None = None
+        self._failure: str | None = None
+        self._refusal: str | None = None
         self._worker: Background[tuple[Durable, Callable[[bool], None]]]
         self._worker = Background("store", self._save, _SAVES_MAX)
 
     def save(self, durable: Durable, done: Callable[[bool], None]) -> None:
         """Queue a save; `done` is called from the store's thread, or at once with False."""
-        if not self._worker.offer((durable, done)):
-            self.failure = "saves are queueing up: the disk does not keep pace"
+        if self._refusal is not None:
             done(False)
+        elif not self._worker.offer((durable, done)):
+            self._failure = "saves are queueing up: the disk does not keep pace"
+            done(False)
+
+    def refuse(self, reason: str) -> None:
+        """Save nothing from now on: what is on disk must not be replaced."""
+        self._refusal = reason
+
+    @property
+    def failure(self) -> str | None:
+        """Why the state is not on disk as it should be; None while all is well."""
+        return self._refusal or self._failure or self._worker.failure()
 
     def close(self, deadline_seconds: float) -> bool:
         """Finish what is queued; False where the disk did not in time."""
@@ -118,9 +132,10 @@ class Store:
         durable, done = item
         try:
             save(self._directory, durable)
-        except OSError as error:
-            self.failure = f"{self._directory / FILE_NAME}: {error.strerror}"
+        except Exception as error:  # noqa: BLE001  whoever waits for this save must hear of it
+            words = (isinstance(error, OSError) and error.strerror) or repr(error)
+            self._failure = f"{self._directory / FILE_NAME}: {words}"
             done(False)
         else:
-            self.failure = None
+            self._failure = None
             done(True)

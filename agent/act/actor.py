@@ -120,7 +120,13 @@ def _spawn(action: Action) -> _Running:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    pidfd = os.pidfd_open(process.pid)
+    try:
+        pidfd = os.pidfd_open(process.pid)
+    except OSError:
+        # Nobody could watch over it: it must not run.
+        with process:
+            process.kill()
+        raise
     return _Running(action, process, pidfd, time.monotonic() + DEADLINE_SECONDS)
 
 

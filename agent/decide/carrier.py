@@ -36,10 +36,13 @@ def carrier_change(before: Link, after: Link, outstanding: bool) -> CarrierChang
     ups = _delta(before.carrier_up_count, after.carrier_up_count)
     # The first carrier after an administrative up ends no loss.
     first_ever = ups > 0 and not before.carrier and not outstanding
-    returns = ups - 1 if first_ever else ups
-    if losses or returns:
-        outstanding = not after.carrier
-    return CarrierChange(losses, returns, outstanding, changed=changed or losses > 0 or ups > 0)
+    open_losses = losses + (1 if outstanding else 0)
+    returns = min(ups - 1 if first_ever else ups, open_losses)
+    # By the counts, not by the flag: the kernel fills a message without a lock, so that the flag
+    # may be from before the change and the counts from after it (rtnl_fill_ifinfo).
+    return CarrierChange(
+        losses, returns, open_losses > returns, changed=changed or losses > 0 or ups > 0
+    )
 
 
 def is_older(link: Link, than: Link) -> bool:

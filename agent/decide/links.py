@@ -72,7 +72,10 @@ def take_over(state: State, nic: Nic, policy: Policy) -> State:
         if is_ignored(policy, nic.adapter, nic.link):
             return state
         wanted = configured_name(policy, nic.adapter, nic.link)
-    return with_nic(state, replace(nic, nic=_free_name(state, wanted, nic.adapter.connector)))
+    elif any(other.nic == wanted for other in state.nics.values()):
+        wanted = None  # it is away, and its name is taken
+    state, name = _claim_name(state, wanted, nic.adapter.connector)
+    return with_nic(state, replace(nic, nic=name))
 
 
 def _adopt(
@@ -81,13 +84,18 @@ def _adopt(
     """A bystander turns out to be a USB NIC: its first message is the baseline."""
     first = bystander.first
     departed: tuple[Output, ...] = ()
+    adapter = _in_its_own_plug(state, adapter)
     known = state.nics.get(adapter.connector)
     if known is not None and known.link is not None:
-        # Another netdev on the same connector: the old one went, though nobody told so.
+        if known.confirmed:
+            # A device with two interfaces (modems have them): the first one stays the NIC.
+            second = replace(bystander, driver=adapter.driver, shares=adapter.connector)
+            return _with_bystander(state, replace(second, identified=True)), ()
+        # Restored, and not seen since: its netdev went while nobody watched.
         state, departed = depart(state, known, observed=False)
         known = state.nics[adapter.connector]
     state = without_bystander(state, first.ifindex)
-    name = _free_name(state, configured_name(policy, adapter, first), adapter.connector)
+    state, name = _claim_name(state, configured_name(policy, adapter, first), adapter.connector)
     if known is None:
         known = Nic(nic=name, adapter=adapter, link=None, confirmed=False)
     told = _introduction(replace(known, nic=name, adapter=adapter), first)
@@ -102,6 +110,16 @@ def _adopt(
     )
     nic, changes = _update(nic, bystander.latest, policy, at)
     return with_nic(state, nic), (*departed, told, *changes)
+
+
+def _in_its_own_plug(state: State, adapter: Adapter) -> Adapter:
+    """Two plugs can have one name: a USB 2 port and a USB 3 port without a peer, both number 5."""
+    known = state.nics.get(adapter.connector)
+    if known is None or known.link is None or not known.confirmed:
+        return adapter
+    if known.adapter.usb_path == adapter.usb_path:
+        return adapter
+    return replace(adapter, connector=f"{adapter.connector}@{adapter.usb_path}")
 
 
 def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
@@ -125,7 +143,19 @@ def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
         disconnects_total=disconnects,
         unobserved_gaps_total=gaps,
     )
-    return with_nic(state, nic), (Tell(told), *step_outputs)
+    state, second_looks = _look_again(with_nic(state, nic), nic.adapter.connector)
+    return state, (Tell(told), *step_outputs, *second_looks)
+
+
+def _look_again(state: State, connector: str) -> Decision:
+    """The NIC went: another interface of the same device may be all that is left of it."""
+    outputs: list[Output] = []
+    for bystander in state.bystanders.values():
+        if bystander.shares == connector:
+            state = _with_bystander(state, replace(bystander, identified=False, shares=None))
+            link = bystander.latest
+            outputs.append(Ask(ReadAdapter(link.ifindex, link.device)))
+    return state, tuple(outputs)
 
 
 def without_bystander(state: State, ifindex: int) -> State:
@@ -164,7 +194,7 @@ def _update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> tuple[Nic, tuple
         outputs.append(Tell(lost))
     if change.returns and link.carrier:
         outputs.append(Tell(CarrierReturned(nic.nic, link.device, nic.flaps_total)))
-    nic, step_outputs = tune.consider(nic, policy)
+    nic, step_outputs = tune.consider(nic, policy, at)
     return nic, (*outputs, *step_outputs)
 
 
@@ -192,7 +222,13 @@ def _with_bystander(state: State, bystander: Bystander) -> State:
     return replace(state, bystanders={**state.bystanders, ifindex: bystander})
 
 
-def _free_name(state: State, wanted: str | None, connector: str) -> str:
-    """Two NICs never share a name: the second keeps its connector."""
-    others = {n.nic for c, n in state.nics.items() if c != connector}
-    return wanted if wanted and wanted not in others else connector
+def _claim_name(state: State, wanted: str | None, connector: str) -> tuple[State, str]:
+    """Two NICs never share a name: one that is away gives it up, one that is here keeps it."""
+    if wanted is None:
+        return state, connector
+    for other in state.nics.values():
+        if other.nic == wanted and other.adapter.connector != connector:
+            if other.link is not None:
+                return state, connector
+            state = with_nic(state, replace(other, nic=other.adapter.connector))
+    return state, wanted

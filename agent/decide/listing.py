@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from agent.decide import links
 from agent.decide.decision import SECOND_NS, Decision
-from agent.model.facts import LinksListed
+from agent.model.facts import LinksListed, SourceGap
 from agent.model.identity import Stamp
-from agent.model.outputs import Ask, ListLinks, Output, Tell, Wake
+from agent.model.outputs import Ask, ListLinks, Output, ReadAdapter, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Bystander, State
-from agent.model.verdicts import WatchBegan
+from agent.model.verdicts import SourceLostMessages, WatchBegan
 
 TOPIC = "listing"
 PERIOD_SECONDS = 30
@@ -20,8 +20,16 @@ READ_ATTEMPTS_MAX = 5
 
 def ask(state: State) -> tuple[State, Output]:
     """Ask for a new listing; its number tells later which news it may overrule."""
-    state = replace(state, listing_asked=state.listing_asked + 1)
+    state = replace(state, listing_asked=state.listing_asked + 1, listing_again=False)
     return state, Ask(ListLinks(state.listing_asked))
+
+
+def after_gap(state: State, fact: SourceGap) -> Decision:
+    """Events were lost: list all links, or, where that is under way, once more after it."""
+    if state.listing_asked > state.listing_answered:
+        return replace(state, listing_again=True), ()
+    state, question = ask(state)
+    return state, (Tell(SourceLostMessages(fact.source, fact.reason)), question)
 
 
 def wake(at: Stamp) -> Wake:
@@ -49,7 +57,14 @@ def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
         if ifindex not in listed and bystander.heard_listing < fact.number:
             state = links.without_bystander(state, ifindex)
     recent = {index: asked for index, asked in state.departed.items() if asked >= fact.number}
-    return replace(state, listing_answered=fact.number, departed=recent), tuple(outputs)
+    state = replace(state, listing_answered=fact.number, departed=recent)
+    # What other programs set on a device meanwhile (power/control), they tell nobody.
+    present = [nic.link for nic in state.nics.values() if nic.link is not None]
+    outputs.extend(Ask(ReadAdapter(link.ifindex, link.device)) for link in present)
+    if state.listing_again:
+        state, question = ask(state)
+        outputs.append(question)
+    return state, tuple(outputs)
 
 
 def announce(state: State, policy: Policy) -> Decision:
@@ -74,6 +89,7 @@ def describe(bystander: Bystander) -> str:
     """A bystander in words, e.g. `eth0 (virtio_net)`."""
     about = bystander.driver or ("no driver" if bystander.identified else "unreadable")
     about += ", USB, ignored by usb_nic.ignore" if bystander.ignored else ""
+    about += f", second interface of {bystander.shares}" if bystander.shares else ""
     return f"{bystander.latest.device} ({about})"
 
 

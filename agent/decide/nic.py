@@ -31,7 +31,7 @@ from agent.model.facts import (
 from agent.model.outputs import Ask, ListLinks, Output, ReadAdapter, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Nic, State
-from agent.model.verdicts import ReadingFailed, SourceLostMessages, StateSetAside, WatchEnded
+from agent.model.verdicts import ReadingFailed, StateSetAside, WatchEnded
 
 READ_RETRY_SECONDS = 1
 _READ_TOPIC = "read:"
@@ -59,8 +59,7 @@ def _route(state: State, fact: Fact, policy: Policy) -> Decision:
         case ReadFailed():
             return _read_failed(state, fact)
         case SourceGap():
-            state, question = listing.ask(state)
-            return state, (Tell(SourceLostMessages(fact.source, fact.reason)), question)
+            return listing.after_gap(state, fact)
         case TimeReached():
             return _time_reached(state, fact)
         case ActionEnded():
@@ -87,13 +86,11 @@ def _restored(nic: Nic, *, same_boot: bool) -> Nic:
     nic = replace(nic, confirmed=False, heard_listing=0)
     if same_boot:
         return nic
-    return replace(nic, link=None, loss_outstanding=False, step=None, tune_settled_device=None)
+    return replace(nic, link=None, loss_outstanding=False, step=None, tune_settled=None)
 
 
 def _link_gone(state: State, fact: LinkGone) -> Decision:
     nic = links.nic_of(state, fact.ifindex)
-    if nic is None and fact.ifindex not in state.bystanders:
-        return state, ()
     outputs: tuple[Output, ...] = ()
     if nic is not None:
         state, outputs = links.depart(state, nic, observed=True)
@@ -106,10 +103,12 @@ def _link_gone(state: State, fact: LinkGone) -> Decision:
 def _adapter_read(state: State, fact: AdapterRead, policy: Policy) -> Decision:
     nic = links.nic_of(state, fact.ifindex)
     if nic is not None:
-        if fact.adapter is None or fact.adapter.connector != nic.adapter.connector:
+        if fact.adapter is None or fact.adapter.usb_path != nic.adapter.usb_path:
             return state, ()
-        nic, outputs = tune.after_reading(replace(nic, adapter=fact.adapter))
-        return links.with_nic(state, nic), outputs
+        adapter = replace(fact.adapter, connector=nic.adapter.connector)
+        nic, verified = tune.after_reading(replace(nic, adapter=adapter))
+        nic, begun = tune.consider(nic, policy, fact.at)
+        return links.with_nic(state, nic), (*verified, *begun)
     bystander = state.bystanders.get(fact.ifindex)
     if bystander is None:
         return state, ()  # gone before its hardware was read
@@ -136,12 +135,9 @@ def _time_reached(state: State, fact: TimeReached) -> Decision:
     if fact.topic == listing.TOPIC:
         state, question = listing.ask(state)
         return state, (question, listing.wake(fact.at))
-    if fact.topic.startswith(_READ_TOPIC):
-        bystander = state.bystanders.get(int(fact.topic.removeprefix(_READ_TOPIC)))
-        if bystander is None or bystander.identified:
-            return state, ()
-        latest = bystander.latest
-        return state, (Ask(ReadAdapter(latest.ifindex, latest.device)),)
+    for ifindex, bystander in state.bystanders.items():
+        if fact.topic == f"{_READ_TOPIC}{ifindex}" and not bystander.identified:
+            return state, (Ask(ReadAdapter(ifindex, bystander.latest.device)),)
     for nic in state.nics.values():
         if fact.topic == tune.wake_topic(nic.adapter.connector):
             after, outputs = tune.after_deadline(nic)

@@ -22,6 +22,7 @@ from agent.model.verdicts import StepBegan, StepFailed, StepVerified, StepWithhe
 
 STEP = "tune"
 VERIFY_SECONDS = 10
+CARRY_OUT_SECONDS = 60  # the disk, a step before it, its own deadline: all of them together
 
 NicDecision = tuple[Nic, tuple[Output, ...]]
 
@@ -31,16 +32,17 @@ def wake_topic(connector: str) -> str:
     return f"step:{connector}"
 
 
-def consider(nic: Nic, policy: Policy) -> NicDecision:
+def consider(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
     """Begin the step where it is due; in observe mode say what would have been done."""
     link, adapter = nic.link, nic.adapter
     if link is None or adapter.power_control != "auto":
         return nic, ()
-    if nic.step or nic.tune_settled_device == adapter.device_number:
+    settled = f"{policy.mode} {adapter.device_number}"
+    if nic.step or nic.tune_settled == settled:
         return nic, ()
     if not is_matched(policy, adapter, link):
         return nic, ()
-    nic = replace(nic, tune_settled_device=adapter.device_number)
+    nic = replace(nic, tune_settled=settled)
     words = f"set power/control of USB device {adapter.usb_path} from auto to on"
     if policy.mode == "observe":
         return nic, (Tell(StepWithheld(nic.nic, link.device, STEP, words)),)
@@ -60,7 +62,8 @@ def consider(nic: Nic, policy: Policy) -> NicDecision:
         attempts_total=_one_more(nic.attempts_total),
     )
     told = StepBegan(nic.nic, link.device, STEP, action.action_id, words)
-    return nic, (Tell(told), Act(action))
+    deadline_ns = at.boottime_ns + CARRY_OUT_SECONDS * SECOND_NS
+    return nic, (Tell(told), Act(action), Wake(deadline_ns, wake_topic(adapter.connector)))
 
 
 def after_action(nic: Nic, fact: ActionEnded) -> NicDecision:
@@ -93,15 +96,15 @@ def after_reading(nic: Nic) -> NicDecision:
 
 
 def after_deadline(nic: Nic) -> NicDecision:
-    """No reading showed the effect in time."""
-    if nic.step is None or nic.step.phase != "verifying":
-        return nic, ()
+    """It did not end in time, or no reading showed the effect in time."""
+    if nic.step is not None and nic.step.phase == "running":
+        return _failed(nic, "timed_out", f"it did not end within {CARRY_OUT_SECONDS} s")
     return _failed(nic, "unverified", f"power/control was not seen as on within {VERIFY_SECONDS} s")
 
 
 def after_disconnect(nic: Nic) -> NicDecision:
     """The device is gone, and with it whatever the step was about."""
-    nic = replace(nic, tune_settled_device=None)
+    nic = replace(nic, tune_settled=None)
     if nic.step is None:
         return nic, ()
     return _failed(nic, "unverified", "the device went away")

@@ -36,7 +36,7 @@ class Nic:
     unobserved_gaps_total: int = 0
     last_carrier_change_wall_ns: int | None = None
     step: StepInProgress | None = None
-    tune_settled_device: int | None = None  # the device number whose tune step is decided
+    tune_settled: str | None = None  # for which device, in which mode, tune is decided
     attempts_total: Mapping[str, int] = field(default_factory=dict)  # by step
     failures_total: Mapping[str, int] = field(default_factory=dict)
 
@@ -51,6 +51,7 @@ class Bystander:
     identified: bool = False
     driver: str = ""
     ignored: bool = False  # a USB NIC that usb_nic.ignore names
+    shares: str | None = None  # the connector of the NIC whose second interface this is
     reads_failed: int = 0
 
 
@@ -64,6 +65,7 @@ class State:
     bystanders: Mapping[int, Bystander] = field(default_factory=dict)  # by ifindex
     listing_asked: int = 0
     listing_answered: int = 0
+    listing_again: bool = False  # the one asked for may be older than what was lost since
     departed: Mapping[int, int] = field(default_factory=dict)  # ifindex -> listing_asked then
     watch_told: bool = False
     blind_spots: tuple[str, ...] = ()

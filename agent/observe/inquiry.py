@@ -55,8 +55,8 @@ class Inquiry:
         self._current = question
         try:
             fact = self._read(question)
-        except (OSError, ValueError, usb.Moved) as error:
-            fact = ReadFailed(clock.now(), question, str(error))
+        except Exception as error:  # noqa: BLE001  every question is answered, whatever happens
+            fact = ReadFailed(clock.now(), question, str(error) or repr(error))
         finally:
             self._current = None
         self._deliver(fact)
@@ -65,7 +65,8 @@ class Inquiry:
         match question:
             case ListLinks():
                 links = rtnetlink.list_links(DEADLINE_SECONDS)
-                return LinksListed(clock.now(), question.number, links)
+                physical = tuple(link for link in links if link.physical)
+                return LinksListed(clock.now(), question.number, physical)
             case ReadAdapter():
                 adapter, driver = usb.read_adapter(question.ifindex, question.device, self._sysfs)
                 return AdapterRead(clock.now(), question.ifindex, adapter, driver)

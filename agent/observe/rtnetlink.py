@@ -7,6 +7,7 @@ hung adapter holds up every other user of it (facts: usb-nic.md 4).
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import sys
 import time
@@ -131,6 +132,8 @@ def _facts(marshal: MarshalRtnl, data: bytes, at: Stamp) -> Iterator[Fact]:
         if kind not in (RTM_NEWLINK, RTM_DELLINK) or message["family"] != socket.AF_UNSPEC:
             continue
         link = _link(message)
+        if not link.physical:
+            continue  # no NIC; a node's pods make hundreds of these
         if kind == RTM_DELLINK:
             yield LinkGone(at, link.ifindex, link.device)
         else:
@@ -148,9 +151,18 @@ def _check_framing(data: bytes) -> None:
         offset += (length + 3) & ~3  # NLMSG_ALIGN, linux/netlink.h
 
 
+def _check_done(data: bytes) -> None:
+    """The last message carries an errno: a dump that broke off is no list of what is there."""
+    code = int.from_bytes(data[-4:], sys.byteorder, signed=True)
+    if code < 0:
+        raise OSError(-code, f"the list of links broke off: {os.strerror(-code)}")
+
+
 def _link(message: Any) -> Link:
     """One RTM_NEWLINK or RTM_DELLINK message as a Link."""
     device = message.get_attr("IFLA_IFNAME")
+    if isinstance(device, bytes):  # pyroute2's answer to a name that is not UTF-8
+        device = device.decode("utf-8", "backslashreplace")
     if not device:
         raise ValueError(f"no name in the message on interface {message['index']}")
     info = message.get_attr("IFLA_LINKINFO")
@@ -185,12 +197,17 @@ def _read_dump(request: socket.socket, deadline_monotonic: float) -> tuple[Link,
     links: list[Link] = []
     interrupted = False
     while time.monotonic() < deadline_monotonic:
-        for message in marshal.parse(request.recv(DATAGRAM_BYTES_MAX)):
+        data, _ancillary, flags, _sender = request.recvmsg(DATAGRAM_BYTES_MAX)
+        if flags & socket.MSG_TRUNC:
+            raise OSError(errno.EMSGSIZE, "a part of the list of links was cut off")
+        _check_framing(data)
+        for message in marshal.parse(data):
             header = message["header"]
             interrupted = interrupted or bool(header["flags"] & _NLM_F_DUMP_INTR)
             if header["type"] == NLMSG_ERROR:
                 raise OSError(errno.EIO, f"the kernel refused to list links: {header['error']}")
             if header["type"] == NLMSG_DONE:
+                _check_done(data)
                 return None if interrupted else tuple(links)
             if header["type"] == RTM_NEWLINK:
                 links.append(_link(message))

@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from agent.model.snapshot import Snapshot
@@ -21,6 +21,7 @@ REQUEST_BYTES_MAX = 4096
 ANSWER_BYTES_MAX = 4 * 1024 * 1024
 SILENCE_SECONDS_MAX = 1.0  # a client that says nothing holds up the next one no longer
 ANSWER_SECONDS_MAX = 10.0
+RETRY_SECONDS = 0.5
 _WAITING_MAX = 8
 
 
@@ -35,6 +36,7 @@ class ControlServer:
         """Listen at `path`, in place of a socket that a dead daemon left. OSError."""
         self._path = path
         self._snapshot = snapshot
+        self._closing = Event()
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -48,6 +50,7 @@ class ControlServer:
 
     def close(self) -> None:
         """Stop answering and remove the socket."""
+        self._closing.set()
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -55,12 +58,13 @@ class ControlServer:
             self._path.unlink()
 
     def _serve(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 connection, _address = self._socket.accept()
             except OSError:
-                return  # closed
-            with connection, contextlib.suppress(OSError):
+                self._closing.wait(RETRY_SECONDS)  # closed, or no descriptor left for a while
+                continue
+            with connection, contextlib.suppress(Exception):  # one client must not end the thread
                 connection.settimeout(SILENCE_SECONDS_MAX)
                 connection.sendall(_line(self._answer(_read_line(connection, REQUEST_BYTES_MAX))))
 

@@ -1,13 +1,15 @@
 """HTTP: /metrics, /healthz, and a page that leads there. It reads a snapshot and nothing else.
 
-One thread per connection, a bounded number of them, a time limit on each read: a connection
-beyond the bound is closed at once.
+One thread per connection, a bounded number of them, a time limit on each read and on the whole:
+a connection beyond the bound is closed at once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import time
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +21,7 @@ from agent.report import metrics
 
 CONNECTIONS_MAX = 16
 READ_TIMEOUT_SECONDS = 5.0
+CONNECTION_SECONDS_MAX = 10.0  # a scrape takes milliseconds; who sends a byte now and then is cut
 
 _LANDING = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>nodemend</title></head>
@@ -87,6 +90,7 @@ class Server(HTTPServer):
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Handler)
         self._slots = BoundedSemaphore(CONNECTIONS_MAX)
+        self._deadlines: dict[socket.socket, float] = {}
         Thread(target=self.serve_forever, name="http", daemon=True).start()
 
     def server_bind(self) -> None:
@@ -100,7 +104,19 @@ class Server(HTTPServer):
         if not self._slots.acquire(blocking=False):
             self.shutdown_request(request)
             return
-        Thread(target=self._serve, args=(request, client_address), daemon=True).start()
+        self._deadlines[request] = time.monotonic() + CONNECTION_SECONDS_MAX
+        try:
+            Thread(target=self._serve, args=(request, client_address), daemon=True).start()
+        except RuntimeError:  # no more threads (TasksMax=)
+            self._finish(request)
+
+    def service_actions(self) -> None:
+        """Called by the acceptor twice a second: cut off who takes too long."""
+        now = time.monotonic()
+        for request, deadline in list(self._deadlines.items()):
+            if now > deadline:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away or sent nonsense is no event."""
@@ -116,5 +132,9 @@ class Server(HTTPServer):
         except Exception:  # noqa: BLE001  one connection must not end the thread
             self.handle_error(request, client_address)
         finally:
-            self.shutdown_request(request)
-            self._slots.release()
+            self._finish(request)
+
+    def _finish(self, request: Any) -> None:
+        self._deadlines.pop(request, None)
+        self.shutdown_request(request)
+        self._slots.release()

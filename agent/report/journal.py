@@ -5,6 +5,7 @@ Off the loop: sd_journal_send blocks while journald does (its socket's buffer is
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -45,7 +46,7 @@ class Journal:
     @property
     def failure(self) -> str | None:
         """Why the last line could not be written; None while all is well."""
-        return self._worker.last_error
+        return self._worker.failure()
 
     def close(self, deadline_seconds: float) -> bool:
         """Write what is queued; False where that took too long."""
@@ -56,8 +57,9 @@ class Journal:
         text = catalog.line(verdict)
         event = catalog.EVENTS[type(verdict)]
         if self._terminal is not None:
-            self._terminal.write(f"{text}\n")
-            self._terminal.flush()
+            with contextlib.suppress(OSError):  # a terminal that was closed
+                self._terminal.write(f"{text}\n")
+                self._terminal.flush()
         if self._send is not None:
             self._send(
                 text,

@@ -6,6 +6,7 @@ directory: memory, not disk. The oldest segment goes when a new one begins.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ from agent.model.policy import Policy
 from agent.model.recording import FORMAT, RecordingEntry, RecordingHeader
 from agent.model.state import State
 
-SEGMENTS_MAX = 4
+SEGMENTS_MAX = 64  # a daemon that starts again and again begins one each time
+RECORDING_BYTES_MAX = 4 * 1024 * 1024
 SEGMENT_CHARACTERS_MAX = 1024 * 1024
 ENTRIES_WAITING_MAX = 10_000
 SUFFIX = ".jsonl"
@@ -60,39 +62,51 @@ class Recorder:
     @property
     def failure(self) -> str | None:
         """Why the last entry could not be written; None while all is well."""
-        return self._worker.last_error
+        return self._worker.failure()
 
     def close(self, deadline_seconds: float) -> bool:
         """Write what is queued; False where that took too long."""
         finished = self._worker.close(deadline_seconds)
-        if finished and self._file is not None:
-            self._file.close()
+        if finished:
+            self._close_segment()
         return finished
 
     def _write(self, item: _Item) -> None:
-        if self._file is None or item.after_gap or self._written > SEGMENT_CHARACTERS_MAX:
-            self._begin_segment(item.state_before)
-        if self._file is None:
-            return
         try:
+            if self._file is None or item.after_gap or self._written > SEGMENT_CHARACTERS_MAX:
+                self._file = self._new_segment(item.state_before)
             self._write_line(self._file, to_json(RecordingEntry(item.fact, item.outputs)))
-        except OSError:
+        except Exception:
             # The line may be there in half: whatever follows needs a new segment.
-            self._file = None
+            self._close_segment()
             raise
 
-    def _begin_segment(self, state: State) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+    def _new_segment(self, state: State) -> TextIO:
+        self._close_segment()
+        self._make_room()
         self._number += 1
-        for number in _numbers(self._directory):
-            if number <= self._number - SEGMENTS_MAX:
-                self._path(number).unlink(missing_ok=True)
-        self._file = self._path(self._number).open("w", encoding="utf-8")
-        self._written = 0
+        file = self._path(self._number).open("w", encoding="utf-8")
+        self._file, self._written = file, 0
         header = RecordingHeader(FORMAT, self._version, self._policy, state)
-        self._write_line(self._file, to_json(header))
+        self._write_line(file, to_json(header))
+        return file
+
+    def _close_segment(self) -> None:
+        file, self._file = self._file, None
+        if file is not None:
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def _make_room(self) -> None:
+        """Remove the oldest segments, so that the next one stays within both bounds."""
+        segments = [self._path(number) for number in sorted(_numbers(self._directory))]
+        sizes = [segment.stat().st_size for segment in segments]
+        while segments and (
+            len(segments) >= SEGMENTS_MAX
+            or sum(sizes) + SEGMENT_CHARACTERS_MAX > RECORDING_BYTES_MAX
+        ):
+            segments.pop(0).unlink(missing_ok=True)
+            sizes.pop(0)
 
     def _write_line(self, file: TextIO, text: str) -> None:
         self._written += file.write(text + "\n")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
+from agent import background
 from agent.background import Background
 
 
@@ -17,7 +20,7 @@ def test_items_are_handled_in_order() -> None:
     assert list(range(50)) == seen
 
 
-def test_a_full_queue_refuses_and_counts() -> None:
+def test_a_full_queue_refuses_and_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     release = threading.Event()
     entered = threading.Event()
 
@@ -31,6 +34,9 @@ def test_a_full_queue_refuses_and_counts() -> None:
     assert [True, True, False, False] == [worker.offer(number) for number in range(4)]
     assert 2 == worker.dropped_total
     assert worker.busy_seconds() > 0
+    assert worker.failure() is None, "a moment is no failure"
+    monkeypatch.setattr(background, "HANG_SECONDS", 0.0)
+    assert "it hangs" in (worker.failure() or "")
     assert not worker.close(0.01), "it hangs, and is left behind"
     release.set()
     assert worker.close(10)

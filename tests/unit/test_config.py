@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.cli import main
-from agent.config import FILE_BYTES_MAX, Config, Listen, load, parse
+from agent.config import FILE_BYTES_MAX, Config, Listen, load, load_default, parse
 from agent.model.policy import NicMatch, Policy
 from agent.yaml_reader import ConfigError
 
@@ -278,3 +278,14 @@ def test_a_valid_file_is_said_to_be_valid(
 
     assert 0 == main(["check-config", str(path)])
     assert f"{path}: valid, mode remediate\n" == capsys.readouterr().out
+
+
+def test_the_default_file_counts_where_there_is_one(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    assert Config() == load_default(path)
+
+    path.write_text("mode: remediate\n")
+    assert "remediate" == load_default(path).policy.mode
+
+    with pytest.raises(ConfigError, match="Not a directory"):
+        load_default(path / "config.yaml")

@@ -16,15 +16,15 @@ from tests.builders import LINK, flapped, watching
 
 
 class Disk(Store):
-    """Counts saves instead of writing; a failure is what the test says."""
+    """Counts saves instead of writing; whether they fail is what the test says."""
 
     def __init__(self) -> None:
         self.saves: list[Durable] = []
-        self.failure: str | None = None
+        self.full = False
 
     def save(self, durable: Durable, done: Callable[[bool], None]) -> None:
         self.saves.append(durable)
-        done(self.failure is None)
+        done(not self.full)
 
 
 class Clock:
@@ -86,7 +86,7 @@ def test_a_listing_that_changes_nothing_costs_no_write(clock: Clock) -> None:
 def test_a_failed_save_is_tried_again(clock: Clock) -> None:
     disk, node = Disk(), watching()
     keeper = Keeper(disk)
-    disk.failure = "No space left on device"
+    disk.full = True
     keeper.keep(node.state)
     keeper.keep(node.state)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from agent.model.facts import LinkGone, LinksListed, SourceGap
+from agent.model.facts import LinkGone, LinksListed, ReadFailed, SourceGap
 from agent.model.identity import Stamp
+from agent.model.outputs import ListLinks
 from agent.sources import JOURNAL, READINGS, RTNETLINK, Sources
 
 AT = Stamp(1, 2)
@@ -52,3 +53,15 @@ def test_what_a_machine_does_not_have_cannot_fail() -> None:
     sources.judge(JOURNAL, "whatever")
 
     assert "not_applicable" == sources.as_mapping()[JOURNAL].condition
+
+
+def test_listings_that_fail_are_a_failure_until_one_succeeds() -> None:
+    sources = Sources()
+    sources.count(ReadFailed(AT, ListLinks(1), "Input/output error"))
+    sources.judge(READINGS, None)
+    failed = sources.as_mapping()[READINGS]
+    sources.count(LinksListed(AT, 2, ()))
+    sources.judge(READINGS, None)
+
+    assert ("failed", "Input/output error") == (failed.condition, failed.detail)
+    assert "ok" == sources.as_mapping()[READINGS].condition

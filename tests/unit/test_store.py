@@ -92,3 +92,37 @@ def test_a_save_that_fails_says_so(tmp_path: Path) -> None:
     assert [False] == answers
     assert writer.failure is not None
     assert "No such file or directory" in writer.failure
+
+
+def test_a_file_that_cannot_be_set_aside_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / store.FILE_NAME).write_text("{")
+
+    def refuse(_self: Path, _target: Path) -> Path:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    spoiled = store.load(tmp_path)
+    assert isinstance(spoiled, store.Spoiled)
+    assert not spoiled.set_aside
+    monkeypatch.undo()
+
+    answers: list[bool] = []
+    writer = store.Store(tmp_path)
+    writer.refuse(spoiled.reason)
+    writer.save(DURABLE, answers.append)
+    assert writer.close(10)
+    assert [False] == answers
+    assert "Read-only file system" in (writer.failure or "")
+    assert "{" == (tmp_path / store.FILE_NAME).read_text()
+
+
+def test_whatever_goes_wrong_is_heard_of(tmp_path: Path) -> None:
+    answers: list[bool] = []
+    writer = store.Store(tmp_path)
+    writer.save(Durable(b"no text", {}), answers.append)  # type: ignore[arg-type]
+
+    assert writer.close(10)
+    assert [False] == answers
+    assert "TypeError" in (writer.failure or "")

@@ -130,3 +130,13 @@ def test_what_happens_before_the_hardware_is_read_is_counted() -> None:
 
     assert (1, 1, 0, 0) == counts(node)
     assert isinstance(told[0], NicFound)
+
+
+def test_a_flag_from_before_the_change_loses_no_flap() -> None:
+    """The kernel fills a message without a lock: the flag may be older than the counts."""
+    node = watching()
+    node.take(LinkSeen(node.at(), replace(LINK, carrier_down_count=1)))
+    node.take(LinkSeen(node.at(), lost(LINK)))
+    node.take(LinkSeen(node.at(), returned(lost(LINK))))
+
+    assert (1, 1, 0, 0) == counts(node)

@@ -139,7 +139,7 @@ def test_a_step_that_a_restart_cut_off_is_looked_after() -> None:
     after.start(Durable("boot-1", before.state.nics))
     after.list_links(LINK)
 
-    assert [ReadAdapter(3, LINK.device)] == after.asked()
+    assert ReadAdapter(3, LINK.device) in after.asked()
     assert [] == acts(after)
 
     told = after.take(AdapterRead(after.at(), 3, ADAPTER, "r8152"))
@@ -153,3 +153,33 @@ def test_a_reboot_forgets_a_step_in_progress() -> None:
     after.start(Durable("boot-1", before.state.nics), boot_id="boot-2")
 
     assert after.state.nics[CONNECTOR].step is None
+
+
+def test_told_in_observe_and_done_once_remediate_is_set() -> None:
+    before, _told = node_that_found(SUSPENDING, Policy("observe", MATCH))
+    after = Node(Policy("remediate", MATCH))
+    after.start(Durable("boot-1", before.state.nics))
+    after.list_links(LINK)
+
+    assert [Act(ACTION)] == acts(after)
+
+
+def test_autosuspend_that_somebody_switches_on_later_is_noticed() -> None:
+    node, _told = node_that_found(ADAPTER, Policy("remediate", MATCH))
+    node.take(TimeReached(node.at(), "listing"))
+    node.list_links(LINK)
+    assert ReadAdapter(3, LINK.device) in node.asked()
+
+    node.take(AdapterRead(node.at(), 3, SUSPENDING, "r8152"))
+
+    assert [Act(ACTION)] == acts(node)
+
+
+def test_a_step_that_never_ends_is_given_up() -> None:
+    node = tuning()
+    wakes = [output for output in node.outputs if isinstance(output, Wake)]
+
+    told = node.take(TimeReached(node.at(), wakes[0].topic))
+
+    assert ["timed_out"] == [v.outcome for v in told if isinstance(v, StepFailed)]
+    assert [] == end(node, "done")

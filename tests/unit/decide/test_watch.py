@@ -247,16 +247,81 @@ def test_a_nic_that_is_away_after_a_reboot_stays_known() -> None:
     assert after.state.nics[CONNECTOR].link is None
 
 
-def test_the_second_interface_on_a_connector_takes_the_place_of_the_first() -> None:
+def test_a_device_with_two_interfaces_is_one_nic_and_stays_it() -> None:
+    node = watching()
+    other = replace(LINK, ifindex=8, device="wwan0")
+    node.take(LinkSeen(node.at(), other))
+    assert [] == node.read_adapter(other)
+    for _ in range(5):
+        node.take(TimeReached(node.at(), "listing"))
+        node.list_links(LINK, other)
+        node.read_adapter()
+    nic = node.state.nics[CONNECTOR]
+
+    assert (3, 0, 0) == (
+        nic.link and nic.link.ifindex,
+        nic.disconnects_total,
+        nic.unobserved_gaps_total,
+    )
+
+
+def test_the_second_interface_takes_over_when_the_first_goes() -> None:
     node = watching()
     other = replace(LINK, ifindex=8, device="eth0")
     node.take(LinkSeen(node.at(), other))
-    node.read_adapter(other, replace(ADAPTER, driver="cdc_ncm"))
-    nic = node.state.nics[CONNECTOR]
+    node.read_adapter(other)
+    node.take(LinkGone(node.at(), LINK.ifindex, LINK.device))
 
-    assert (8, "cdc_ncm", 1) == (nic.link and nic.link.ifindex, nic.adapter.driver, 1)
-    assert 1 == nic.disconnects_total
-    assert [] == node.take(LinkGone(node.at(), LINK.ifindex, LINK.device))
+    assert [ReadAdapter(8, "eth0")] == node.asked()
+    assert isinstance(node.read_adapter(other)[0], NicReturned)
+
+
+def test_two_plugs_of_one_name_are_two_nics() -> None:
+    node = watching()
+    other = replace(LINK, ifindex=8, device="enx2", mac="02:00:00:00:00:02")
+    node.take(LinkSeen(node.at(), other))
+    node.read_adapter(other, replace(ADAPTER, usb_path="1-1"))
+    node.take(TimeReached(node.at(), "listing"))
+    node.list_links(LINK, other)
+
+    assert {CONNECTOR: 3, f"{CONNECTOR}@1-1": 8} == {
+        c: nic.link and nic.link.ifindex for c, nic in node.state.nics.items()
+    }
+
+
+def test_gaps_while_a_listing_is_under_way_ask_for_one_more() -> None:
+    node = watching()
+    told = []
+    for _ in range(100):
+        told += node.take(SourceGap(node.at(), "rtnetlink", "ENOBUFS"))
+
+    assert (1, 2) == (len(told), node.state.listing_asked)
+    node.list_links(LINK)
+    assert ListLinks(3) in node.asked()
+    node.list_links(LINK)
+    assert 3 == node.state.listing_asked
+
+
+def test_a_link_that_went_during_the_first_listing_is_no_ghost() -> None:
+    node = Node()
+    node.start()
+    node.take(LinkGone(node.at(), LINK.ifindex, LINK.device))
+    node.list_links(LINK)
+
+    assert {} == node.state.bystanders
+
+
+def test_a_configured_name_goes_with_the_adapter() -> None:
+    policy = Policy(match=(NicMatch(name="uplink", mac=LINK.mac),))
+    node = watching(policy=policy)
+    node.take(LinkGone(node.at(), LINK.ifindex, LINK.device))
+    elsewhere = replace(ADAPTER, connector="pci-0000:00:14.0-usb-0:2", usb_path="2-2")
+    again = replace(LINK, ifindex=5)
+    node.take(LinkSeen(node.at(), again))
+    node.read_adapter(again, elsewhere)
+
+    assert "uplink" == node.state.nics[elsewhere.connector].nic
+    assert CONNECTOR == node.state.nics[CONNECTOR].nic
 
 
 def test_a_link_that_goes_before_it_was_read_is_forgotten() -> None:

@@ -114,10 +114,16 @@ def test_messages_of_other_processes_do_not_count(wire: Wire) -> None:
 def test_a_bridge_port_is_physical_and_a_veth_is_not(
     wire: Wire, info: dict[str, Any], *, physical: bool
 ) -> None:
-    (fact,) = wire.read(message(linkinfo=info))
+    assert physical == bool(wire.read(message(linkinfo=info)))
+    assert physical == bool(wire.read(message(RTM_DELLINK, linkinfo=info)))
+
+
+def test_a_name_that_is_not_utf_8_is_a_name_all_the_same(wire: Wire) -> None:
+    name = LINK.device.encode()
+    (fact,) = wire.read(message().replace(name, b"\xff" + name[1:]))
 
     assert isinstance(fact, LinkSeen)
-    assert physical == fact.link.physical
+    assert "\\xffnx6c1ff71be8c8" == fact.link.device
 
 
 def test_the_permanent_address_is_the_identity(wire: Wire) -> None:

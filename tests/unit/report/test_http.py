@@ -91,3 +91,13 @@ def test_connections_beyond_the_bound_are_closed_and_the_rest_is_served(server: 
         except OSError:
             continue
     assert [200] == statuses
+
+
+def test_who_sends_a_byte_now_and_then_is_cut_off(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.report.http.CONNECTION_SECONDS_MAX", 0.2)
+    with socket.create_connection(("127.0.0.1", server.server_address[1]), timeout=10) as slow:
+        slow.sendall(b"GET /metrics HT")
+
+        assert b"" == slow.recv(1)

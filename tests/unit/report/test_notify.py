@@ -14,7 +14,6 @@ from agent.report.notify import Systemd
 
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    pytest.importorskip("systemd.daemon")
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(address)
@@ -50,3 +49,20 @@ def test_nobody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     ours = Systemd()
     ours.say("READY=1")
     ours.progress("observe")
+
+
+def test_an_abstract_socket_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind("\0nodemend-test-notify")
+        listener.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", "@nodemend-test-notify")
+        Systemd().say("READY=1")
+
+        assert b"READY=1" == listener.recv(100)
+
+
+@pytest.mark.usefixtures("systemd")
+def test_a_systemd_that_does_not_read_holds_nobody_up() -> None:
+    ours = Systemd()
+    for number in range(10_000):
+        ours.say(f"STATUS={number}")

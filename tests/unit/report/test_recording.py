@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -83,18 +84,54 @@ def test_what_is_no_recording_is_refused(content: bytes, tmp_path: Path) -> None
     assert 2 == main(["replay", str(path)])
 
 
-def test_segments_are_bounded_and_each_replays_by_itself(
+def test_a_recording_is_bounded_and_each_segment_replays_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recorder_module, "SEGMENT_CHARACTERS_MAX", 2000)
+    monkeypatch.setattr(recorder_module, "RECORDING_BYTES_MAX", 12_000)
     node = watching(policy=POLICY)
     recorder = Recorder(tmp_path, "1.2.3", POLICY)
     record(recorder, node, some_facts(node, flaps=50))
 
     assert recorder.close(10)
     segments = sorted(tmp_path.glob("*.jsonl"))
-    assert SEGMENTS_MAX == len(segments)
+    assert sum(segment.stat().st_size for segment in segments) <= 14_000
+    assert "000001.jsonl" != segments[0].name
     assert all(not replay(segment).differences for segment in segments)
+
+
+def test_a_crash_loop_does_not_erase_what_explains_it(tmp_path: Path) -> None:
+    first = a_recording(tmp_path)
+    for _ in range(SEGMENTS_MAX + 3):
+        node = watching(policy=POLICY)
+        recorder = Recorder(tmp_path, "1.2.3", POLICY)
+        record(recorder, node, [LinkSeen(node.at(), lost(LINK))])
+        assert recorder.close(10)
+        if len(list(tmp_path.glob("*.jsonl"))) < SEGMENTS_MAX:
+            assert first.exists()
+
+    assert SEGMENTS_MAX == len(list(tmp_path.glob("*.jsonl")))
+
+
+def test_a_segment_that_could_not_be_begun_falsifies_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = watching(policy=POLICY)
+    recorder = Recorder(tmp_path, "1.2.3", POLICY)
+    write_line, failures = recorder._write_line, [OSError("No space left on device")]
+
+    def fail_once(file: TextIO, text: str) -> None:
+        if failures:
+            file.write(text[:40])
+            raise failures.pop()
+        write_line(file, text)
+
+    monkeypatch.setattr(recorder, "_write_line", fail_once)
+    record(recorder, node, some_facts(node))
+
+    assert recorder.close(10)
+    _spoiled, whole = sorted(tmp_path.glob("*.jsonl"))
+    assert (3, ()) == (replay(whole).facts, replay(whole).differences)
 
 
 def test_a_restart_goes_on_with_the_next_number(tmp_path: Path) -> None:
