@@ -152,8 +152,10 @@ def _look_again(state: State, connector: str) -> Decision:
     outputs: list[Output] = []
     for bystander in state.bystanders.values():
         if bystander.shares == connector:
-            state = _with_bystander(state, replace(bystander, identified=False, shares=None))
             link = bystander.latest
+            # What its link did before it was anybody's NIC is nobody's loss: a new baseline.
+            candidate = replace(bystander, first=link, identified=False, shares=None)
+            state = _with_bystander(state, candidate)
             outputs.append(Ask(ReadAdapter(link.ifindex, link.device)))
     return state, tuple(outputs)
 
