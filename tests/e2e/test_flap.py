@@ -37,6 +37,14 @@ def wait_for(node: VirtualMachine, series: str, value: float) -> str:
     pytest.fail(f"{series} did not become {value}:\n{text}")
 
 
+def flap(machine: VirtualMachine, adapter: Rtl8156) -> None:
+    """The first flap, and wait until it is counted."""
+    wait_for(machine, LOSSES, 0)
+    adapter.link_down()
+    adapter.link_up()
+    wait_for(machine, FLAPS, 1)
+
+
 def status_of_the_nic(node: VirtualMachine) -> dict[str, Any]:
     (nic,) = json.loads(node.run("nodemend status --json").stdout)["nics"]
     return dict(nic)
@@ -129,10 +137,7 @@ def test_a_real_prometheus_scrapes_it(
 def test_the_recording_of_it_replays_to_the_same_outputs(
     machine: VirtualMachine, adapter: Rtl8156, daemon: Daemon
 ) -> None:
-    wait_for(machine, LOSSES, 0)
-    adapter.link_down()
-    adapter.link_up()
-    wait_for(machine, FLAPS, 1)
+    flap(machine, adapter)
     daemon.stop()
 
     recorded = machine.read("/run/nodemend/recording/000001.jsonl")
@@ -164,10 +169,7 @@ def test_a_replug_is_a_disconnect_and_no_flap(
 def test_counts_survive_a_kill_and_a_flap_that_nobody_saw(
     machine: VirtualMachine, adapter: Rtl8156, daemon: Daemon
 ) -> None:
-    wait_for(machine, LOSSES, 0)
-    adapter.link_down()
-    adapter.link_up()
-    wait_for(machine, FLAPS, 1)
+    flap(machine, adapter)
     machine.wait_until("grep -q '\"flaps_total\":1' /var/lib/nodemend/state.json")
     machine.run("systemctl kill -s KILL nodemend && systemctl stop nodemend")
     adapter.link_down()

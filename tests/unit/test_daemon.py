@@ -26,6 +26,19 @@ ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.allow_subprocess, pytest.mark.allow_network]
 
 
+def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "agent", *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_SECONDS,
+        check=False,
+    )
+
+
 class Process:
     """A running daemon with directories and a port of its own."""
 
@@ -73,15 +86,7 @@ class Process:
             return str(answer.read().decode())
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "agent", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        return command(self.environment, *arguments)
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -181,15 +186,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
             "STATE_DIRECTORY": str(tmp_path / "state"),
             "RUNTIME_DIRECTORY": str(tmp_path / "run"),
         }
-        failed = subprocess.run(
-            [sys.executable, "-m", "agent", "run", "--config", str(config)],
-            cwd=ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
+        failed = command(environment, "run", "--config", str(config))
 
     assert 1 == failed.returncode
     assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in failed.stderr
@@ -207,15 +204,7 @@ def test_a_spoiled_state_is_told_and_set_aside(tmp_path: Path) -> None:
 
 
 def test_without_a_daemon_status_says_what_to_do(tmp_path: Path) -> None:
-    answer = subprocess.run(
-        [sys.executable, "-m", "agent", "status"],
-        cwd=ROOT,
-        env={**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
+    answer = command({**os.environ, "RUNTIME_DIRECTORY": str(tmp_path)}, "status")
 
     assert 1 == answer.returncode
     assert f"no daemon answers at {tmp_path}/control.sock" in answer.stderr
