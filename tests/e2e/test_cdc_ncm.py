@@ -15,6 +15,8 @@ from tests.lab.machine import VirtualMachine
 @pytest.fixture
 def gadget(machine: VirtualMachine) -> Iterator[Gadget]:
     machine.run("systemctl stop rtl8156")
+    # The kernel takes a moment to let it go, and two of one MAC cannot have one name.
+    machine.wait_until("! test -e /sys/class/net/enx6c1ff71be8c8")
     gadget = Gadget(machine)
     gadget.plug()
     machine.wait_until("grep -qx 1 /sys/class/net/enx6c1ff71be8c8/carrier")

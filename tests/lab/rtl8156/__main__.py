@@ -16,7 +16,7 @@ def main() -> None:
     options = parser.parse_args()
     bus.detach_leftovers()
     adapter = Adapter(frames.Tap())
-    adapter.set("plug", options.speed)
+    adapter.plug(options.speed)
     control.serve(adapter, ready=_tell_systemd)
 
 

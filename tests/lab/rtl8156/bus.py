@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EPROTO, EPIPE, ECONNRESET = 71, 32, 104
-PORT_SECONDS_MAX = 10.0
+# A driver whose control transfers hang lets go only after the kernel's 5 s for each of several.
+PORT_SECONDS_MAX = 30.0
+POLL_SECONDS = 0.05
 
 _VHCI = Path("/sys/devices/platform/vhci_hcd.0")
 _FREE = "004"  # VDEV_ST_NULL
@@ -41,24 +43,27 @@ class Urb:
 class Bus:
     """One attachment, from plug to unplug. URBs not completed at once stay pending."""
 
-    def __init__(self, *, superspeed: bool, submit: Callable[[Bus, Urb], None]) -> None:
-        self._submit = submit
-        self._lock = threading.Lock()
+    def __init__(self, *, superspeed: bool) -> None:
+        self._lock = threading.Condition()  # told of every change of what is pending
         self._pending: dict[int, Urb] = {}
         self.closed = threading.Event()
-        self._socket, theirs = socket.socketpair()
         hub, speed = _SPEED_CODES[superspeed]
-        with theirs:
-            self._port = _free_port(hub)
-            attach = f"{self._port} {theirs.fileno()} {_DEVICE_ID} {speed}"
-            (_VHCI / "attach").write_text(attach)
-        threading.Thread(target=self._serve, name="bus", daemon=True).start()
+        _wait_until_gone()
+        self._port = _free_port(hub)
+        self._socket, theirs = socket.socketpair()
+        with theirs:  # the kernel keeps it open by itself
+            (_VHCI / "attach").write_text(f"{self._port} {theirs.fileno()} {_DEVICE_ID} {speed}")
+
+    def serve(self, submit: Callable[[Urb], None]) -> None:
+        """Hand every URB to `submit`, in a thread of its own, until the plug is pulled."""
+        threading.Thread(target=self._serve, args=(submit,), name="bus", daemon=True).start()
 
     def complete(self, urb: Urb, status: int = 0, data: bytes = b"", actual: int = 0) -> bool:
         """Return a pending URB to the host; False where it was taken back or the plug pulled."""
         with self._lock:
             if self._pending.pop(urb.sequence, None) is None:
                 return False
+            self._lock.notify_all()
             length = len(data) if urb.inbound else actual
             header = struct.pack(">IIIII", _RETURN_SUBMIT, urb.sequence, 0, 0, 0)
             header += struct.pack(">iIIII", status, length, 0, 0, 0) + b"\0" * 8
@@ -67,23 +72,33 @@ class Bus:
                 return True
         return False
 
-    def is_pending(self, urb: Urb) -> bool:
+    def wait_until_pending(self, endpoint: int, *, expected: bool, seconds_max: float) -> bool:
+        """Until the host has, or has no, inbound URB at an endpoint; False where it took longer."""
+
+        def is_so() -> bool:
+            pending = any(
+                urb.inbound and urb.endpoint == endpoint for urb in self._pending.values()
+            )
+            return pending == expected
+
         with self._lock:
-            return urb.sequence in self._pending
+            return self._lock.wait_for(is_so, seconds_max)
 
     def detach(self) -> None:
         """Pull the plug; the kernel takes every pending URB with it."""
-        _detach(self._port)
-        self._close()
-        _wait_until_gone()
-
-    def _serve(self) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            while not self.closed.is_set():
-                self._one_message()
+        if not self.closed.is_set():
+            _detach(self._port)
         self._close()
 
-    def _one_message(self) -> None:
+    def _serve(self, submit: Callable[[Urb], None]) -> None:
+        try:
+            with contextlib.suppress(EOFError, OSError):
+                while not self.closed.is_set():
+                    self._one_message(submit)
+        finally:
+            self._close()
+
+    def _one_message(self, submit: Callable[[Urb], None]) -> None:
         header = self._receive(_HEADER_BYTES)
         kind, sequence, _device, inbound, endpoint = struct.unpack_from(">IIIII", header)
         if kind == _SUBMIT:
@@ -92,11 +107,13 @@ class Bus:
             urb = Urb(sequence, endpoint, bool(inbound), length, header[40:48], data)
             with self._lock:
                 self._pending[sequence] = urb
-            self._submit(self, urb)
+                self._lock.notify_all()
+            submit(urb)
         elif kind == _UNLINK:
             (unwanted,) = struct.unpack_from(">I", header, 20)
             with self._lock:
                 found = self._pending.pop(unwanted, None)
+                self._lock.notify_all()
                 status = -ECONNRESET if found else 0
                 answer = struct.pack(">IIIIIi", _RETURN_UNLINK, sequence, 0, 0, 0, status)
                 self._socket.sendall(answer + b"\0" * 24)
@@ -114,49 +131,47 @@ class Bus:
         self.closed.set()
         with self._lock:
             self._pending.clear()
+            self._lock.notify_all()
             self._socket.close()
 
 
 def detach_leftovers() -> None:
-    """Free the ports that an emulator which was killed left behind, and wait until they are."""
-    deadline = time.monotonic() + PORT_SECONDS_MAX
-    while used := [port for port, _hub, state in _ports() if state != _FREE]:
-        for port in used:
-            with contextlib.suppress(OSError):
+    """Pull the plug of every adapter that an emulator which was killed left behind."""
+    for port, _hub, state in _ports():
+        if state != _FREE:
+            with contextlib.suppress(OSError):  # the kernel may be at it by itself
                 _detach(port)
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"ports {used} of vhci_hcd do not become free")
-        time.sleep(0.1)
-    _wait_until_gone()
-
-
-def _wait_until_gone() -> None:
-    """Until the hub's worker has removed the device: a port is free before that.
-
-    Plugged in too early, the new interface finds its name taken by the old one and stays eth0.
-    """
-    deadline = time.monotonic() + PORT_SECONDS_MAX
-    while left := [p.name for p in _VHCI.glob("usb*/*-*") if ":" not in p.name]:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the kernel does not let go of USB device {left[0]}")
-        time.sleep(0.05)
 
 
 def _detach(port: int) -> None:
     (_VHCI / "detach").write_text(str(port))
 
 
+def _wait_until_gone() -> None:
+    """Until the hub's worker has removed the device before: its port is free earlier than that.
+
+    Plugged in too early, the new interface finds its name taken by the old one and stays eth0.
+    """
+    deadline = time.monotonic() + PORT_SECONDS_MAX
+    while left := [path.name for path in _VHCI.glob("usb*/*-*") if ":" not in path.name]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the kernel does not let go of USB device {left[0]}")
+        time.sleep(POLL_SECONDS)
+
+
 def _free_port(hub: str) -> int:
     """The first free port of that speed; one just unplugged needs a moment."""
     deadline = time.monotonic() + PORT_SECONDS_MAX
-    while time.monotonic() < deadline:
+    while True:
         for port, speed, state in _ports():
-            if speed == hub and state == _FREE:
+            if (speed, state) == (hub, _FREE):
                 return port
-        time.sleep(0.05)
-    raise TimeoutError(f"no free {hub} port of vhci_hcd")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no free {hub} port of vhci_hcd")
+        time.sleep(POLL_SECONDS)
 
 
 def _ports() -> list[tuple[int, str, str]]:
+    """Number, hub and state of each port (vhci_sysfs.c, status_show)."""
     rows = [line.split() for line in (_VHCI / "status").read_text().splitlines()[1:]]
     return [(int(row[1]), row[0], row[2]) for row in rows if row]

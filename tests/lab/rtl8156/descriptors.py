@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 
+DEVICE, CONFIGURATION, STRING, BOS = 1, 2, 3, 15  # what a descriptor describes
+
 REALTEK, NCM = 1, 2  # configuration values
 EP_RECEIVE, EP_TRANSMIT, EP_INTERRUPT = 1, 2, 3
 VENDOR_ID, PRODUCT_ID, RELEASE = 0x0BDA, 0x8156, 0x3104
@@ -62,7 +64,7 @@ def binary_object_store() -> bytes:
 def _endpoint(address: int, kind: int, packet: int, interval: int, *, superspeed: bool) -> bytes:
     content = struct.pack("<BBBBHB", 7, 5, address, kind, packet, interval)
     if superspeed:
-        content += struct.pack("<BBBBH", 6, 0x30, 0, 0, 8 if kind == _INTERRUPT else 0)
+        content += struct.pack("<BBBBH", 6, 0x30, 0, 0, packet if kind == _INTERRUPT else 0)
     return content
 
 

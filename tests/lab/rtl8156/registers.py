@@ -33,9 +33,9 @@ _PHY_DEFAULTS = {0xA400: 0x1140, 0xA408: 0x0DE1, 0xA412: 0x0200}
 class Registers:
     """Reads and writes of up to four bytes and of blocks; not locked, the adapter does that."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, speed: int) -> None:
         self.link = True
-        self.speed = 2500  # Mb/s
+        self.speed = speed  # Mb/s
         self._memory = {USB: bytearray(1 << 16), PLA: bytearray(1 << 16)}
         self._phy: dict[int, int] = {}
         pla = self._memory[PLA]
