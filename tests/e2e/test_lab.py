@@ -34,7 +34,7 @@ def test_r8152_binds_at_full_speed_and_traffic_passes(
 ) -> None:
     assert "2500" == machine.read(f"{NET}/speed").strip()
     assert machine.run(f"readlink {NET}/device/driver").stdout.strip().endswith("/r8152")
-    assert "0% packet loss" in machine.run("ping -c 3 -i 0.2 192.168.77.1").stdout
+    assert " 0% packet loss" in machine.run("ping -c 3 -i 0.2 192.168.77.1").stdout
     truth = adapter.truth()["counters"]
     assert truth["frames_from_host"] > 0
     assert truth["frames_to_host"] > 0
