@@ -50,20 +50,27 @@ def machine(request: pytest.FixtureRequest) -> Iterator[VirtualMachine]:
         pytest.fail("the lab boots machines: run `make lab` as root")
     with booted(request.param) as node:
         request.config.stash[_BOOTED].append(node)
-        node.run("systemctl start rtl8156", timeout_seconds=120)
-        node.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0")
+        plug_in(node)
         yield node
         request.config.stash[_BOOTED].remove(node)
+
+
+def plug_in(machine: VirtualMachine) -> None:
+    """A fresh adapter, and wait until the host has settled on it.
+
+    A test that begins while udev and networkd are still busy with the adapter finds a node in
+    a state that no node stays in, and pulling it out then leaves them behind confused.
+    """
+    machine.run("systemctl restart rtl8156", timeout_seconds=120)
+    machine.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0/net/enx6c1ff71be8c8")
+    machine.wait_until("ping -I enx6c1ff71be8c8 -c 1 -W 2 192.168.77.1")
 
 
 @pytest.fixture
 def adapter(machine: VirtualMachine) -> Rtl8156:
     """The machine's adapter, whole and with a working network behind it."""
-    adapter = Rtl8156(machine)
-    machine.run("systemctl restart rtl8156", timeout_seconds=120)
-    machine.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0/net/enx6c1ff71be8c8")
-    machine.wait_until("ping -I enx6c1ff71be8c8 -c 1 -W 2 192.168.77.1")
-    return adapter
+    plug_in(machine)
+    return Rtl8156(machine)
 
 
 @pytest.fixture
