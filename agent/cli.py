@@ -49,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     status = verbs.add_parser("status", help="what the running daemon sees and does now")
     status.add_argument("--json", action="store_true", help="for programs")
 
+    forget = verbs.add_parser("forget", help="stop watching for a NIC that is gone for good")
+    forget.add_argument("nic", metavar="NIC", help="its name, as in status")
+
     replay = verbs.add_parser("replay", help="recorded facts through today's decisions")
     replay.add_argument("file", type=Path, metavar="FILE", help="a segment of a recording")
     replay.add_argument("--config", type=Path, metavar="F", help="decide by this policy instead")
@@ -66,7 +69,8 @@ def _run(options: argparse.Namespace) -> int:
     if options.observe:
         config = replace(config, policy=replace(config.policy, mode="observe"))
 
-    from agent.daemon import AlreadyRunning, Daemon
+    from agent.daemon import Daemon
+    from agent.lock import AlreadyRunning
 
     listen = config.listen
     try:
@@ -99,9 +103,20 @@ def _status(options: argparse.Namespace) -> int:
 
     try:
         found = control.ask(places().control_socket, "status")["status"]
-    except control.NoDaemon as error:
+    except (control.NoDaemon, control.Refused) as error:
         return _complain(str(error), NO)
     _print(json.dumps(found, indent=1) if options.json else status.as_text(found).rstrip())
+    return FINE
+
+
+def _forget(options: argparse.Namespace) -> int:
+    from agent.report import control
+
+    try:
+        control.ask(places().control_socket, "forget", nic=options.nic)
+    except (control.NoDaemon, control.Refused) as error:
+        return _complain(str(error), NO)
+    _print(f"{options.nic} is forgotten, with its counts")
     return FINE
 
 
@@ -151,5 +166,6 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "check-config": _check_config,
     "status": _status,
+    "forget": _forget,
     "replay": _replay,
 }

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from agent.model.policy import NicMatch, Policy
+from agent.model.policy import FLAPS_MAX, FlappingPolicy, NicMatch, Policy, ProbePolicy
 from agent.yaml_reader import ConfigError, Parser, Reader, Wrong, kind_of, scalar
 
 DEFAULT_PATH = Path("/etc/nodemend/config.yaml")
@@ -22,6 +23,9 @@ FILE_BYTES_MAX = 256 * 1024
 _ITEMS_MAX = 64
 _PORT_MAX = 65535
 _IPV6 = 6
+_MEGABIT = 1_000_000
+_UNITS_NS = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_IN_NANOSECONDS = {"interval": "interval_ns", "timeout": "timeout_ns", "within": "within_ns"}
 
 
 @dataclass(frozen=True)
@@ -78,11 +82,7 @@ def parse(text: str, source: str) -> Config:
     values = reader.section(root, "", _ROOT)
     if reader.problems:
         raise ConfigError(reader.problems)
-    policy = Policy(
-        mode=values.get("mode", "observe"),
-        match=values.get("usb_nic", {}).get("match", ()),
-        ignore=values.get("usb_nic", {}).get("ignore", ()),
-    )
+    policy = Policy(mode=values.get("mode", "observe"), **values.get("usb_nic", {}))
     return Config(path=source, listen=values.get("listen", Listen()), policy=policy)
 
 
@@ -155,8 +155,60 @@ def _items(schema: Mapping[str, Parser]) -> Parser:
     return parse_items
 
 
+def _usb_nic(reader: Reader, node: yaml.Node, key: str) -> dict[str, Any]:
+    """The section's values by the names that Policy has for them."""
+    values = reader.section(node, key, _USB_NIC)
+    if "expect_speed" in values:
+        values["expect_speed_bits"] = values.pop("expect_speed") * _MEGABIT
+    probe, flapping = values.get("probe", {}), values.get("flapping", {})
+    values["probe"] = ProbePolicy(**{_IN_NANOSECONDS.get(k, k): v for k, v in probe.items()})
+    values["flapping"] = FlappingPolicy(
+        **{_IN_NANOSECONDS.get(k, k): v for k, v in flapping.items()}
+    )
+    if values["probe"].timeout_ns > values["probe"].interval_ns:
+        reader.complain(node, f"{key}.probe.timeout", "longer than the interval")
+    return values
+
+
 def _nested(schema: Mapping[str, Parser]) -> Parser:
     return lambda reader, node, key: reader.section(node, key, schema)
+
+
+def _whole_number(least: int, most: int, unit: str) -> Parser:
+    def parse_number(_reader: Reader, node: yaml.Node, _key: str) -> int:
+        wanted = f"a whole number of {unit} from {least} to {most}"
+        value = scalar(node, wanted)
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            raise Wrong(f"expected {wanted}, found {value!r}")
+        return int(value)
+
+    return parse_number
+
+
+def _duration(least: str, most: str) -> Parser:
+    def parse_duration(_reader: Reader, node: yaml.Node, _key: str) -> int:
+        wanted = f"a duration like 500ms, 10s, 5m or 2h, from {least} to {most}"
+        value = scalar(node, wanted)
+        found = _nanoseconds(value)
+        if found is None or not (_nanoseconds(least) or 0) <= found <= (_nanoseconds(most) or 0):
+            raise Wrong(f"expected {wanted}, found {value!r}")
+        return found
+
+    return parse_duration
+
+
+def _nanoseconds(text: str) -> int | None:
+    found = re.fullmatch(r"([0-9]{1,9})(ms|s|m|h)", text)
+    return int(found[1]) * _UNITS_NS[found[2]] if found else None
+
+
+def _probe_target(_reader: Reader, node: yaml.Node, _key: str) -> str:
+    wanted = "gateway, or an IPv4 address in the NIC's own network"
+    value = scalar(node, wanted)
+    try:
+        return value if value == "gateway" else str(ipaddress.IPv4Address(value))
+    except ValueError:
+        raise Wrong(f"expected {wanted}, found {value!r}") from None
 
 
 # --- the schema ------------------------------------------------------------------------------
@@ -178,9 +230,23 @@ _NAME: dict[str, Parser] = {
 _USB_NIC: dict[str, Parser] = {
     "match": _items({**_CONDITIONS, **_NAME}),
     "ignore": _items(_CONDITIONS),
+    "expect_speed": _whole_number(10, 400_000, "Mb/s"),
+    "probe": _nested(
+        {
+            "target": _probe_target,
+            "interval": _duration("200ms", "1m"),
+            "timeout": _duration("50ms", "10s"),
+        }
+    ),
+    "flapping": _nested(
+        {
+            "count": _whole_number(2, FLAPS_MAX, "flaps"),
+            "within": _duration("1s", "24h"),
+        }
+    ),
 }
 _ROOT: dict[str, Parser] = {
     "mode": _choice("observe", "remediate"),
     "listen": _listen,
-    "usb_nic": _nested(_USB_NIC),
+    "usb_nic": _usb_nic,
 }

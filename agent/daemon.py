@@ -1,6 +1,7 @@
 """The loop that joins the rooms. Facts come in, decisions go out:
 
-    rtnetlink events ---+                                 +--> Ask  --> inquiry --+
+    rtnetlink events ---+
+    kernel's log -------+                                 +--> Ask  --> inquiry --+
     answers (inquiry) --+--> _observe --> decide(state) --+--> Act  --> actor  ---+--> facts
     ended actions ------+       one fact at a time        +--> Wake --> _wakes ---+
     due times, signals -+                                 +--> Tell --> journal
@@ -12,7 +13,6 @@ a bounded queue (agent/background.py) or in a child process (agent/act/actor.py)
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import selectors
 import signal
@@ -20,19 +20,28 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
-from typing import TextIO
 
 from agent.act.actor import Actor, Ending
 from agent.config import Config, Listen
 from agent.decide import decide
 from agent.keeper import Keeper
-from agent.model.facts import ActionEnded, Fact, Started, Stopping, StoreSpoiled, TimeReached
-from agent.model.outputs import Act, Action, Ask, Output, Tell, Wake
+from agent.lock import lock
+from agent.model.facts import (
+    ActionEnded,
+    Fact,
+    ForgetRequested,
+    Started,
+    Stopping,
+    StoreSpoiled,
+    TimeReached,
+)
+from agent.model.outputs import Act, Action, Ask, FollowKernelLog, Output, Tell, Wake
 from agent.model.snapshot import Snapshot
-from agent.model.state import State
+from agent.model.state import Nic, State
 from agent.observe import clock
-from agent.observe.blind_spots import blind_spots
+from agent.observe.blind_spots import NO_PROBES, blind_spots, may_probe
 from agent.observe.inquiry import Inquiry
+from agent.observe.kernel_log import KernelLog
 from agent.observe.rtnetlink import LinkEvents
 from agent.places import Places
 from agent.report.control import ControlServer
@@ -40,7 +49,7 @@ from agent.report.http import Server
 from agent.report.journal import open_journal
 from agent.report.notify import Systemd
 from agent.report.recorder import Recorder
-from agent.sources import JOURNAL, READINGS, RECORDING, STORE, Sources
+from agent.sources import JOURNAL, KERNEL_LOG, PROBE, READINGS, RECORDING, STORE, Sources
 from agent.store import Spoiled, Store, load
 
 TICK_SECONDS = 1.0  # how long the loop sleeps at most: deadlines and the watchdog need a pulse
@@ -48,19 +57,15 @@ CLOSE_SECONDS = 1.0
 _SECOND_NS = 1_000_000_000
 
 
-class AlreadyRunning(Exception):
-    """Another daemon holds the lock."""
-
-
 class Daemon:
     """One node's daemon, from start to end."""
 
     def __init__(self, config: Config, places: Places, version: str) -> None:
-        """Open everything that can fail at start. OSError, AlreadyRunning."""
+        """Open everything that can fail at start. OSError, lock.AlreadyRunning."""
         self._config, self._places, self._version = config, places, version
         for directory in (places.state, places.runtime, places.recording):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = _lock(places)
+        self._lock = lock(places)
         self._state = State()
         self._started = clock.now()
         self._wakes: dict[str, int] = {}
@@ -79,8 +84,17 @@ class Daemon:
         self._actor = Actor()
         self._inquiry = Inquiry(self._deliver)
         self._events = LinkEvents()
+        self._kernel_log = KernelLog()
+        if self._kernel_log.missing:
+            self._sources.absent(KERNEL_LOG, self._kernel_log.missing)
+        if not may_probe():
+            self._sources.absent(PROBE, NO_PROBES)
         self._snapshot = self._look()
-        self._control = ControlServer(places.control_socket, lambda: self._snapshot)
+        self._control = ControlServer(
+            places.control_socket,
+            lambda: self._snapshot,
+            lambda name: self._deliver(ForgetRequested(clock.now(), name)),
+        )
         self._http = _serve(config.listen, lambda: self._snapshot)
 
     def run(self) -> None:
@@ -106,7 +120,8 @@ class Daemon:
             if not restored.set_aside:
                 self._store.refuse(f"{restored.path}: {restored.reason}")
             restored = None
-        spots = (*blind_spots(), *self._journal_missing)
+        missing = (self._kernel_log.missing,) if self._kernel_log.missing else ()
+        spots = (*blind_spots(), *self._journal_missing, *missing)
         self._take(Started(clock.now(), self._version, clock.boot_id(), restored, spots))
         self._publish()
 
@@ -122,6 +137,7 @@ class Daemon:
         facts, read_all = self._events.read()
         if read_all:
             facts += [self._inbox.popleft() for _ in range(answers)]
+        facts += self._kernel_log.read()
         for _ in range(len(self._recorded_actions)):
             facts += self._endings(self._carry_out(*self._recorded_actions.popleft()))
         facts += self._endings(self._actor.poll())
@@ -134,7 +150,15 @@ class Daemon:
         due_ns = min(self._wakes.values(), default=now_ns + int(TICK_SECONDS * _SECOND_NS))
         if self._inbox:  # left over, because more events were waiting than one turn takes
             due_ns = now_ns
-        waited_for = [self._events.fileno(), self._bell, self._actor.fileno()]
+        waited_for = [
+            self._events.fileno(),
+            self._bell,
+            self._actor.fileno(),
+            self._kernel_log.fileno(),
+        ]
+        rest_ns = int(self._kernel_log.rest_seconds() * _SECOND_NS)
+        if rest_ns:
+            due_ns = min(due_ns, now_ns + rest_ns)
         # A selector made anew each time costs microseconds, and never holds a stale descriptor.
         with selectors.PollSelector() as selector:
             for descriptor in waited_for:
@@ -176,6 +200,8 @@ class Daemon:
 
     def _dispatch(self, output: Output, fact: Fact) -> None:
         match output:
+            case Ask(FollowKernelLog(after_sequence)):
+                self._kernel_log.follow(after_sequence)
             case Ask(question):
                 self._inquiry.ask(question)
             case Wake(at_boottime_ns, topic):
@@ -208,6 +234,7 @@ class Daemon:
     # --- what others see --------------------------------------------------------------------
 
     def _publish(self) -> None:
+        self._sources.judge(KERNEL_LOG, self._kernel_log.failure)
         self._sources.judge(STORE, self._store.failure)
         self._sources.judge(JOURNAL, self._journal.failure)
         self._sources.judge(RECORDING, self._recorder.failure)
@@ -215,8 +242,8 @@ class Daemon:
         self._sources.lost(RECORDING, self._recorder.dropped_total)
         self._snapshot = self._look()
         nics = self._state.nics.values()
-        words = ", ".join(f"{nic.nic} {'present' if nic.link else 'GONE'}" for nic in nics)
-        self._systemd.progress(f"{self._config.policy.mode}: {words or 'no USB NIC'}")
+        words = ", ".join(f"{nic.nic} {_in_a_word(nic)}" for nic in nics)
+        self._systemd.progress(f"{self._config.policy.mode}: {words or 'no NIC'}")
 
     def _look(self) -> Snapshot:
         return Snapshot(
@@ -237,25 +264,17 @@ class Daemon:
         self._actor.close()
         self._inquiry.close()
         self._events.close()
+        self._kernel_log.close()
         self._journal.close(CLOSE_SECONDS)
         self._recorder.close(CLOSE_SECONDS)
         self._store.close(CLOSE_SECONDS)
         self._lock.close()
 
 
-def _lock(places: Places) -> TextIO:
-    """Held until the process ends, however it ends: two daemons would repair against each other."""
-    path = places.runtime / "lock"
-    lock = path.open("a+", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        raise AlreadyRunning(f"process {lock.read().strip()} holds {path}") from None
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    return lock
+def _in_a_word(nic: Nic) -> str:
+    if nic.senses.health is not None:
+        return nic.senses.health.state
+    return "present" if nic.link else "gone"
 
 
 def _serve(listen: Listen, snapshot: Callable[[], Snapshot]) -> Server:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from agent.model.state import Durable, State
+from agent.model.state import Durable, Senses, State
 from agent.store import Store
 
 # Counts wait for each other: the kernel keeps them too, so that a kill loses none of them.
@@ -52,9 +52,9 @@ class Keeper:
 
 
 def durable_of(state: State) -> Durable:
-    """What to keep; listing numbers begin anew with each start, and would only cause writes."""
-    nics = {key: replace(nic, heard_listing=0) for key, nic in state.nics.items()}
-    return Durable(state.boot_id, nics)
+    """What to keep; the rest is found out anew with each start, and would only cause writes."""
+    nics = {key: replace(nic, heard_listing=0, senses=Senses()) for key, nic in state.nics.items()}
+    return Durable(state.boot_id, nics, state.kernel_log_sequence)
 
 
 def _netdevs(durable: Durable) -> list[int | None]:

@@ -7,20 +7,27 @@ from dataclasses import replace
 
 from agent.model.facts import (
     AdapterRead,
+    CountersRead,
     Fact,
+    KernelLogRead,
     LinkGone,
     LinkSeen,
     LinksListed,
+    ProbeEnded,
     ReadFailed,
     SourceGap,
+    SpeedRead,
+    UplinksRead,
 )
 from agent.model.identity import Stamp
-from agent.model.outputs import ListLinks
+from agent.model.outputs import ListLinks, Probe
 from agent.model.snapshot import Source
 
-RTNETLINK, READINGS, JOURNAL, STORE, RECORDING = (
+RTNETLINK, READINGS, KERNEL_LOG, PROBE, JOURNAL, STORE, RECORDING = (
     "rtnetlink",
     "readings",
+    "kernel_log",
+    "probe",
     "journal",
     "store",
     "recording",
@@ -30,6 +37,11 @@ _ORIGIN: Mapping[type, str] = {
     LinkGone: RTNETLINK,
     LinksListed: READINGS,
     AdapterRead: READINGS,
+    CountersRead: READINGS,
+    UplinksRead: READINGS,
+    SpeedRead: READINGS,
+    KernelLogRead: KERNEL_LOG,
+    ProbeEnded: PROBE,
 }
 
 
@@ -38,7 +50,7 @@ class Sources:
 
     def __init__(self) -> None:
         """All are well until they show otherwise."""
-        names = (RTNETLINK, READINGS, JOURNAL, STORE, RECORDING)
+        names = (RTNETLINK, READINGS, KERNEL_LOG, PROBE, JOURNAL, STORE, RECORDING)
         self._sources = {name: Source("ok", "") for name in names}
         self._gap_open = False
         self._listing_failure: str | None = None
@@ -53,6 +65,9 @@ class Sources:
         if isinstance(fact, ReadFailed) and isinstance(fact.question, ListLinks):
             self._listing_failure = fact.reason
             return
+        if isinstance(fact, ReadFailed) and isinstance(fact.question, Probe):
+            self.judge(PROBE, fact.reason)
+            return
         origin = _ORIGIN.get(type(fact))
         if origin is None:
             return
@@ -60,6 +75,12 @@ class Sources:
         self._sources[origin] = replace(known, facts_total=known.facts_total + 1)
         if isinstance(fact, LinksListed):
             self._listed(fact.at)
+        if isinstance(fact, ProbeEnded):
+            self.judge(PROBE, None)
+        if isinstance(fact, KernelLogRead) and fact.lost:
+            known = self._sources[KERNEL_LOG]
+            lost = known.dropped_total + fact.lost
+            self._sources[KERNEL_LOG] = replace(known, dropped_total=lost)
 
     def judge(self, name: str, failure: str | None) -> None:
         """What a source says of itself now: words where it failed, None where all is well."""

@@ -18,7 +18,7 @@ from agent.model.state import Durable
 
 FILE_NAME = "state.json"
 FILE_BYTES_MAX = 4 * 1024 * 1024
-FORMAT = 1
+FORMAT = 2
 _SAVES_MAX = 64
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from itertools import count
 
 from agent.decide import decide
-from agent.model.facts import AdapterRead, Fact, LinksListed, Started
-from agent.model.identity import Adapter, Link, Stamp
+from agent.model.facts import AdapterRead, Fact, LinksListed, Started, UplinksRead
+from agent.model.identity import Adapter, Link, Stamp, Uplink
 from agent.model.outputs import Ask, Output, Question, Tell
 from agent.model.policy import Policy
 from agent.model.state import Durable, State
@@ -21,6 +21,7 @@ LINK = Link(
     ifindex=3,
     device="enx6c1ff71be8c8",
     mac="6c:1f:f7:1b:e8:c8",
+    permanent_mac="6c:1f:f7:1b:e8:c8",
     admin_up=True,
     carrier=True,
     carrier_up_count=1,
@@ -29,13 +30,25 @@ LINK = Link(
 )
 ADAPTER = Adapter(
     connector=CONNECTOR,
-    usb_path="2-1",
-    device_number=2,
+    bus="usb",
     driver="r8152",
     vendor_id="0bda",
     product_id="8156",
+    mac_assignment=0,
+    usb_path="2-1",
+    companion_path="1-1",
+    device_number=2,
     usb_speed_bits=5_000_000_000,
     power_control="on",
+)
+
+VIRTIO = Adapter(
+    connector="pci-0000:00:02.0",
+    bus="virtio",
+    driver="virtio_net",
+    vendor_id="1af4",
+    product_id="0001",
+    mac_assignment=0,
 )
 
 
@@ -68,8 +81,10 @@ class Node:
         return self.take(LinksListed(self.at(), self.state.listing_asked, links))
 
     def read_adapter(self, link: Link = LINK, adapter: Adapter | None = ADAPTER) -> list[Verdict]:
-        driver = adapter.driver if adapter else "virtio_net"
-        return self.take(AdapterRead(self.at(), link.ifindex, adapter, driver))
+        return self.take(AdapterRead(self.at(), link.ifindex, adapter))
+
+    def read_uplinks(self, *uplinks: Uplink) -> list[Verdict]:
+        return self.take(UplinksRead(self.at(), uplinks))
 
 
 def watching(link: Link = LINK, policy: Policy | None = None) -> Node:
@@ -78,6 +93,7 @@ def watching(link: Link = LINK, policy: Policy | None = None) -> Node:
     node.start()
     node.list_links(link)
     node.read_adapter(link)
+    node.read_uplinks()
     return node
 
 

@@ -45,6 +45,11 @@ def carrier_change(before: Link, after: Link, outstanding: bool) -> CarrierChang
     )
 
 
+def is_up(link: Link) -> bool:
+    """Set up and with a carrier. The flag alone may say so of a link that is set down (cdc_ncm)."""
+    return link.admin_up and link.carrier
+
+
 def is_older(link: Link, than: Link) -> bool:
     """Whether a message of the same netdev is older news: its counts are behind."""
     return _behind(link.carrier_down_count, than.carrier_down_count) or _behind(

@@ -1,18 +1,16 @@
-"""What one link's news means: a bystander at first, then perhaps a NIC, then gone."""
+"""What one link's news means: for a NIC that is watched, and for a bystander."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import tune
-from agent.decide.carrier import carrier_change, is_older
-from agent.decide.decision import Decision
-from agent.decide.matching import configured_name, is_ignored
-from agent.model.facts import AdapterRead
-from agent.model.identity import Adapter, Link, Stamp
-from agent.model.outputs import Ask, Output, ReadAdapter, Tell
-from agent.model.policy import Policy
-from agent.model.state import Bystander, Nic, State
+from agent.decide import speed, tune
+from agent.decide.carrier import CarrierChange, carrier_change, is_older, is_up
+from agent.decide.decision import SECOND_NS, Decision
+from agent.model.identity import Link, Stamp
+from agent.model.outputs import Ask, Output, ReadAdapter, Tell, Wake
+from agent.model.policy import FLAPS_MAX, Policy
+from agent.model.state import Bystander, Nic, Reach, Senses, State
 from agent.model.verdicts import (
     CarrierLost,
     CarrierReturned,
@@ -21,6 +19,8 @@ from agent.model.verdicts import (
     NicGoneUnobserved,
     NicReturned,
 )
+
+ROUTES_TOPIC, ROUTES_SECONDS = "uplinks", 3  # networkd or NetworkManager need a moment
 
 
 def nic_of(state: State, ifindex: int) -> Nic | None:
@@ -33,11 +33,23 @@ def with_nic(state: State, nic: Nic) -> State:
     return replace(state, nics={**state.nics, nic.adapter.connector: nic})
 
 
+def with_bystander(state: State, bystander: Bystander) -> State:
+    """The state with this bystander's record in place of the old one."""
+    ifindex = bystander.latest.ifindex
+    return replace(state, bystanders={**state.bystanders, ifindex: bystander})
+
+
+def without_bystander(state: State, ifindex: int) -> State:
+    """The state without this bystander, if it was one."""
+    rest = {index: b for index, b in state.bystanders.items() if index != ifindex}
+    return replace(state, bystanders=rest)
+
+
 def hear(state: State, link: Link, policy: Policy, at: Stamp, heard_listing: int) -> Decision:
     """A link appeared or changed. `heard_listing`: see rule 3 in decide/nic.py."""
     nic = nic_of(state, link.ifindex)
     if nic is not None:
-        nic, outputs = _update(replace(nic, heard_listing=heard_listing), link, policy, at)
+        nic, outputs = update(replace(nic, heard_listing=heard_listing), link, policy, at)
         return with_nic(state, nic), outputs
     bystander = state.bystanders.get(link.ifindex)
     if bystander is None:
@@ -49,77 +61,64 @@ def hear(state: State, link: Link, policy: Policy, at: Stamp, heard_listing: int
         renamed = not bystander.identified and bystander.latest.device != link.device
         question = (Ask(ReadAdapter(link.ifindex, link.device)),) if renamed else ()
         bystander = replace(bystander, latest=link, heard_listing=heard_listing)
-    return _with_bystander(state, bystander), question
+    return with_bystander(state, bystander), question
 
 
-def identify(state: State, bystander: Bystander, fact: AdapterRead, policy: Policy) -> Decision:
-    """The hardware behind a bystander was read: a USB NIC is adopted, unless it is ignored."""
-    ignored = fact.adapter is not None and is_ignored(policy, fact.adapter, bystander.latest)
-    if fact.adapter is not None and not ignored:
-        return _adopt(state, bystander, fact.adapter, policy, fact.at)
-    settled = replace(bystander, identified=True, driver=fact.driver, ignored=ignored)
-    if fact.adapter is not None:
-        # Known from the time before it was ignored: that record would say "gone" for ever.
-        rest = {c: nic for c, nic in state.nics.items() if c != fact.adapter.connector or nic.link}
-        state = replace(state, nics=rest)
-    return _with_bystander(state, settled), ()
+def update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
+    """The same netdev, a later message."""
+    before = nic.link
+    if before is None or is_older(link, before):
+        return nic, ()
+    outputs: list[Output] = []
+    if not nic.confirmed:
+        outputs.append(introduction(nic, link))
+        # A step that a restart cut off: nobody knows what became of it, so look.
+        nic, verification = tune.verify(nic, at)
+        outputs.extend(verification)
+    change = carrier_change(before, link, nic.loss_outstanding)
+    nic = _counted(replace(nic, link=link, confirmed=True), change, at)
+    if change.losses:
+        lost = CarrierLost(
+            nic.nic, link.device, change.losses, nic.carrier_losses_total, link.carrier
+        )
+        outputs.append(Tell(lost))
+    if change.returns and link.carrier:
+        outputs.append(Tell(CarrierReturned(nic.nic, link.device, nic.flaps_total)))
+    nic = _sensed(nic, before, change)
+    nic, asked = speed.consider(nic, at)
+    nic, step_outputs = tune.consider(nic, policy, at)
+    if asked:  # a carrier that is new: routes will follow
+        outputs.append(Wake(at.boottime_ns + ROUTES_SECONDS * SECOND_NS, ROUTES_TOPIC))
+    return nic, (*outputs, *asked, *step_outputs)
 
 
-def take_over(state: State, nic: Nic, policy: Policy) -> State:
-    """A NIC remembered from before a restart, as the configuration of today sees it."""
-    wanted: str | None = nic.nic
-    if nic.link is not None:
-        if is_ignored(policy, nic.adapter, nic.link):
-            return state
-        wanted = configured_name(policy, nic.adapter, nic.link)
-    elif any(other.nic == wanted for other in state.nics.values()):
-        wanted = None  # it is away, and its name is taken
-    state, name = _claim_name(state, wanted, nic.adapter.connector)
-    return with_nic(state, replace(nic, nic=name))
-
-
-def _adopt(
-    state: State, bystander: Bystander, adapter: Adapter, policy: Policy, at: Stamp
-) -> Decision:
-    """A bystander turns out to be a USB NIC: its first message is the baseline."""
-    first = bystander.first
-    departed: tuple[Output, ...] = ()
-    adapter = _in_its_own_plug(state, adapter)
-    known = state.nics.get(adapter.connector)
-    if known is not None and known.link is not None:
-        if known.confirmed:
-            # A device with two interfaces (modems have them): the first one stays the NIC.
-            second = replace(bystander, driver=adapter.driver, shares=adapter.connector)
-            return _with_bystander(state, replace(second, identified=True)), ()
-        # Restored, and not seen since: its netdev went while nobody watched.
-        state, departed = depart(state, known, observed=False)
-        known = state.nics[adapter.connector]
-    state = without_bystander(state, first.ifindex)
-    state, name = _claim_name(state, configured_name(policy, adapter, first), adapter.connector)
-    if known is None:
-        known = Nic(nic=name, adapter=adapter, link=None, confirmed=False)
-    told = _introduction(replace(known, nic=name, adapter=adapter), first)
-    nic = replace(
-        known,
-        nic=name,
-        adapter=adapter,
-        link=first,
-        confirmed=True,
-        heard_listing=bystander.heard_listing,
-        loss_outstanding=False,
+def _counted(nic: Nic, change: CarrierChange, at: Stamp) -> Nic:
+    new_flaps = (at.boottime_ns,) * min(change.returns, FLAPS_MAX)
+    return replace(
+        nic,
+        loss_outstanding=change.outstanding,
+        carrier_losses_total=nic.carrier_losses_total + change.losses,
+        flaps_total=nic.flaps_total + change.returns,
+        flap_times_ns=(*nic.flap_times_ns, *new_flaps)[-FLAPS_MAX:],
+        last_carrier_change_wall_ns=at.wall_ns
+        if change.changed
+        else nic.last_carrier_change_wall_ns,
     )
-    nic, changes = _update(nic, bystander.latest, policy, at)
-    return with_nic(state, nic), (*departed, told, *changes)
 
 
-def _in_its_own_plug(state: State, adapter: Adapter) -> Adapter:
-    """Two plugs can have one name: a USB 2 port and a USB 3 port without a peer, both number 5."""
-    known = state.nics.get(adapter.connector)
-    if known is None or known.link is None or not known.confirmed:
-        return adapter
-    if known.adapter.usb_path == adapter.usb_path:
-        return adapter
-    return replace(adapter, connector=f"{adapter.connector}@{adapter.usb_path}")
+def _sensed(nic: Nic, before: Link, change: CarrierChange) -> Nic:
+    """What was found out about the carrier that there was says nothing of the one there is."""
+    if nic.link is None:
+        return nic
+    was_set_up = nic.link.admin_up and not before.admin_up
+    if change.changed or was_set_up:
+        # The driver was told of the link, or asks to be told again (r8152's ndo_open).
+        seen = {c: s for c, s in nic.kernel_seen.items() if c != "interrupt_stopped"}
+        nic = replace(nic, kernel_seen=seen)
+    if change.changed or not (nic.link and is_up(nic.link)):
+        senses = replace(nic.senses, reach=Reach(), speed_asked=False, speed_bits=None)
+        nic = replace(nic, senses=senses)
+    return nic
 
 
 def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
@@ -142,6 +141,7 @@ def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
         loss_outstanding=False,
         disconnects_total=disconnects,
         unobserved_gaps_total=gaps,
+        senses=Senses(health=nic.senses.health),
     )
     state, second_looks = _look_again(with_nic(state, nic), nic.adapter.connector)
     return state, (Tell(told), *step_outputs, *second_looks)
@@ -154,53 +154,13 @@ def _look_again(state: State, connector: str) -> Decision:
         if bystander.shares == connector:
             link = bystander.latest
             # What its link did before it was anybody's NIC is nobody's loss: a new baseline.
-            candidate = replace(bystander, first=link, identified=False, shares=None)
-            state = _with_bystander(state, candidate)
+            candidate = replace(bystander, first=link, identified=False, adapter=None, shares=None)
+            state = with_bystander(state, candidate)
             outputs.append(Ask(ReadAdapter(link.ifindex, link.device)))
     return state, tuple(outputs)
 
 
-def without_bystander(state: State, ifindex: int) -> State:
-    """The state without this bystander, if it was one."""
-    rest = {index: b for index, b in state.bystanders.items() if index != ifindex}
-    return replace(state, bystanders=rest)
-
-
-def _update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
-    """The same netdev, a later message."""
-    before = nic.link
-    if before is None or is_older(link, before):
-        return nic, ()
-    outputs: list[Output] = []
-    if not nic.confirmed:
-        outputs.append(_introduction(nic, link))
-        # A step that a restart cut off: nobody knows what became of it, so look.
-        nic, verification = tune.verify(nic, at)
-        outputs.extend(verification)
-    change = carrier_change(before, link, nic.loss_outstanding)
-    nic = replace(
-        nic,
-        link=link,
-        confirmed=True,
-        loss_outstanding=change.outstanding,
-        carrier_losses_total=nic.carrier_losses_total + change.losses,
-        flaps_total=nic.flaps_total + change.returns,
-        last_carrier_change_wall_ns=at.wall_ns
-        if change.changed
-        else nic.last_carrier_change_wall_ns,
-    )
-    if change.losses:
-        lost = CarrierLost(
-            nic.nic, link.device, change.losses, nic.carrier_losses_total, link.carrier
-        )
-        outputs.append(Tell(lost))
-    if change.returns and link.carrier:
-        outputs.append(Tell(CarrierReturned(nic.nic, link.device, nic.flaps_total)))
-    nic, step_outputs = tune.consider(nic, policy, at)
-    return nic, (*outputs, *step_outputs)
-
-
-def _introduction(nic: Nic, link: Link) -> Tell:
+def introduction(nic: Nic, link: Link) -> Tell:
     """A NIC that went before our eyes returns; any other is found."""
     adapter = nic.adapter
     if nic.link is None and nic.confirmed:
@@ -209,6 +169,7 @@ def _introduction(nic: Nic, link: Link) -> Tell:
         NicFound(
             nic.nic,
             link.device,
+            adapter.bus,
             adapter.driver,
             adapter.vendor_id,
             adapter.product_id,
@@ -217,20 +178,3 @@ def _introduction(nic: Nic, link: Link) -> Tell:
             link.carrier,
         )
     )
-
-
-def _with_bystander(state: State, bystander: Bystander) -> State:
-    ifindex = bystander.latest.ifindex
-    return replace(state, bystanders={**state.bystanders, ifindex: bystander})
-
-
-def _claim_name(state: State, wanted: str | None, connector: str) -> tuple[State, str]:
-    """Two NICs never share a name: one that is away gives it up, one that is here keeps it."""
-    if wanted is None:
-        return state, connector
-    for other in state.nics.values():
-        if other.nic == wanted and other.adapter.connector != connector:
-            if other.link is not None:
-                return state, connector
-            state = with_nic(state, replace(other, nic=other.adapter.connector))
-    return state, wanted

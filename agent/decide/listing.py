@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import links
+from agent.decide import kernel_log, links, uplinks
 from agent.decide.decision import SECOND_NS, Decision
 from agent.model.facts import LinksListed, SourceGap
 from agent.model.identity import Stamp
@@ -37,6 +37,12 @@ def wake(at: Stamp) -> Wake:
     return Wake(at.boottime_ns + PERIOD_SECONDS * SECOND_NS, TOPIC)
 
 
+def periodic(state: State, at: Stamp) -> Decision:
+    """The net below the events: whatever they missed, this finds."""
+    state, question = ask(state)
+    return state, (question, wake(at))
+
+
 def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
     """Take in what the listing may speak of: links not heard of since it was asked for."""
     if fact.number <= state.listing_answered:
@@ -58,6 +64,8 @@ def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
             state = links.without_bystander(state, ifindex)
     recent = {index: asked for index, asked in state.departed.items() if asked >= fact.number}
     state = replace(state, listing_answered=fact.number, departed=recent)
+    state, about_uplinks = uplinks.ask(state)
+    outputs.extend(about_uplinks)
     # What other programs set on a device meanwhile (power/control), they tell nobody.
     present = [nic.link for nic in state.nics.values() if nic.link is not None]
     outputs.extend(Ask(ReadAdapter(link.ifindex, link.device)) for link in present)
@@ -69,7 +77,7 @@ def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
 
 def announce(state: State, policy: Policy) -> Decision:
     """Say once what is watched and what is not, when the first look is complete."""
-    if state.watch_told or state.listing_answered == 0:
+    if state.watch_told or state.listing_answered == 0 or not state.uplinks_answered:
         return state, ()
     if any(
         not b.identified and b.reads_failed < READ_ATTEMPTS_MAX for b in state.bystanders.values()
@@ -82,12 +90,16 @@ def announce(state: State, policy: Policy) -> Decision:
         bystanders=tuple(describe(b) for b in state.bystanders.values()),
         blind_spots=state.blind_spots,
     )
-    return replace(state, watch_told=True), (Tell(told),)
+    # Only now: a message about a NIC that is not known yet would be given to nobody.
+    return replace(state, watch_told=True), (Tell(told), kernel_log.follow(state))
 
 
 def describe(bystander: Bystander) -> str:
     """A bystander in words, e.g. `eth0 (virtio_net)`."""
-    about = bystander.driver or ("no driver" if bystander.identified else "unreadable")
+    hardware = bystander.adapter
+    about = "no hardware" if bystander.identified else "unreadable"
+    if hardware is not None:
+        about = hardware.driver or "no driver"
     about += ", USB, ignored by usb_nic.ignore" if bystander.ignored else ""
     about += f", second interface of {bystander.shares}" if bystander.shares else ""
     return f"{bystander.latest.device} ({about})"

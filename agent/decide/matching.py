@@ -6,6 +6,11 @@ from agent.model.identity import Adapter, Link
 from agent.model.policy import NicMatch, Policy
 
 
+def is_usb(adapter: Adapter) -> bool:
+    """Whether it is a USB device: no other is ever matched, and so none is ever acted on."""
+    return adapter.bus == "usb"
+
+
 def fits(item: NicMatch, adapter: Adapter, link: Link) -> bool:
     """Every condition given must hold; `name` is no condition but the identity to give."""
     conditions = (
@@ -20,15 +25,17 @@ def fits(item: NicMatch, adapter: Adapter, link: Link) -> bool:
 
 def is_ignored(policy: Policy, adapter: Adapter, link: Link) -> bool:
     """Whether usb_nic.ignore names this NIC."""
-    return any(fits(item, adapter, link) for item in policy.ignore)
+    return is_usb(adapter) and any(fits(item, adapter, link) for item in policy.ignore)
 
 
 def is_matched(policy: Policy, adapter: Adapter, link: Link) -> bool:
     """Whether usb_nic.match names this NIC: only then may anything be done to it."""
-    return any(fits(item, adapter, link) for item in policy.match)
+    return is_usb(adapter) and any(fits(item, adapter, link) for item in policy.match)
 
 
 def configured_name(policy: Policy, adapter: Adapter, link: Link) -> str | None:
     """The name that the first fitting item of usb_nic.match gives."""
+    if not is_usb(adapter):
+        return None
     names = (item.name for item in policy.match if item.name and fits(item, adapter, link))
     return next(names, None)

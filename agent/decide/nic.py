@@ -1,4 +1,4 @@
-"""The NIC machine: which USB NICs there are, and what becomes of their links.
+"""The NIC machine: which NICs there are, what becomes of their links, and how they fare.
 
 Its rules, in the order in which they are needed:
 1. A new physical link is a bystander until its hardware has been read; then it is adopted
@@ -6,45 +6,64 @@ Its rules, in the order in which they are needed:
 2. The first sight of a netdev is the baseline; from then on the kernel's counts are exact.
 3. A listing speaks only of what was not heard of since it was asked for: events are newer.
 4. A netdev that goes is one disconnect; if nobody saw it go, it is also a gap.
+5. After each fact the NICs that it changed are judged anew (decide/health.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
-from agent.decide import links, listing, tune
-from agent.decide.decision import SECOND_NS, Decision
+from agent.decide import (
+    adoption,
+    health,
+    kernel_log,
+    links,
+    listing,
+    reach,
+    readings,
+    speed,
+    traffic,
+    tune,
+    uplinks,
+)
+from agent.decide.decision import Decision
 from agent.model.facts import (
     ActionEnded,
     AdapterRead,
+    CountersRead,
     Fact,
+    ForgetRequested,
+    KernelLogRead,
     LinkGone,
     LinkSeen,
     LinksListed,
+    ProbeEnded,
     ReadFailed,
     SourceGap,
+    SpeedRead,
     Started,
     Stopping,
     StoreSpoiled,
     TimeReached,
+    UplinksRead,
 )
-from agent.model.outputs import Ask, ListLinks, Output, ReadAdapter, Tell, Wake
+from agent.model.identity import Stamp
+from agent.model.outputs import Output, Tell
 from agent.model.policy import Policy
-from agent.model.state import Nic, State
-from agent.model.verdicts import ReadingFailed, StateSetAside, WatchEnded
-
-READ_RETRY_SECONDS = 1
-_READ_TOPIC = "read:"
+from agent.model.state import Nic, Senses, State
+from agent.model.verdicts import NicForgotten, StateSetAside, WatchEnded
 
 
 def decide(state: State, fact: Fact, policy: Policy) -> Decision:
-    """Route the fact to its rule; then say, once, what is watched."""
-    state, outputs = _route(state, fact, policy)
-    state, told = listing.announce(state, policy)
-    return state, (*outputs, *told)
+    """Route the fact to its rule; say once what is watched; judge what has changed."""
+    after, outputs = _route(state, fact, policy)
+    after, told = listing.announce(after, policy)
+    after, judged = health.judge_all(state, after, policy, fact.at)
+    return after, (*outputs, *told, *judged)
 
 
-def _route(state: State, fact: Fact, policy: Policy) -> Decision:
+def _route(state: State, fact: Fact, policy: Policy) -> Decision:  # noqa: C901, PLR0912  a table, as long as there are facts
     match fact:
         case Started():
             return _started(fact, policy)
@@ -55,15 +74,29 @@ def _route(state: State, fact: Fact, policy: Policy) -> Decision:
         case LinksListed():
             return listing.apply(state, fact, policy)
         case AdapterRead():
-            return _adapter_read(state, fact, policy)
+            return readings.adapter(state, fact, policy)
+        case CountersRead():
+            return _of_nic(state, fact.ifindex, lambda nic: traffic.apply(state, nic, fact))
+        case SpeedRead():
+            return _of_nic(state, fact.ifindex, lambda nic: _speed_read(state, nic, fact))
+        case UplinksRead():
+            return uplinks.apply(state, fact, policy)
+        case ProbeEnded():
+            return _of_nic(
+                state, fact.ifindex, lambda nic: reach.after_probe(state, nic, fact, policy)
+            )
+        case KernelLogRead():
+            return kernel_log.apply(state, fact)
         case ReadFailed():
-            return _read_failed(state, fact)
+            return readings.failed(state, fact)
         case SourceGap():
             return listing.after_gap(state, fact)
         case TimeReached():
-            return _time_reached(state, fact)
+            return _time_reached(state, fact, policy)
         case ActionEnded():
             return _action_ended(state, fact)
+        case ForgetRequested():
+            return _forget(state, fact)
         case StoreSpoiled():
             return state, (Tell(StateSetAside(fact.path, fact.reason)),)
         case Stopping():
@@ -75,18 +108,31 @@ def _started(fact: Started, policy: Policy) -> Decision:
     state = State(version=fact.version, boot_id=fact.boot_id, blind_spots=fact.blind_spots)
     if fact.restored is not None:
         same_boot = fact.restored.boot_id == fact.boot_id
+        if same_boot:
+            state = replace(state, kernel_log_sequence=fact.restored.kernel_log_sequence)
         for nic in fact.restored.nics.values():
-            state = links.take_over(state, _restored(nic, same_boot=same_boot), policy)
+            state = adoption.take_over(state, _restored(nic, same_boot=same_boot), policy)
     state, question = listing.ask(state)
-    return state, (question, listing.wake(fact.at))
+    state, about_uplinks = uplinks.ask(state)
+    wakes = (listing.wake(fact.at), reach.wake(policy, fact.at), traffic.wake(fact.at))
+    return state, (question, *about_uplinks, *wakes)
 
 
 def _restored(nic: Nic, *, same_boot: bool) -> Nic:
-    """A kernel's counts and ifindexes mean nothing after a reboot; our own totals do."""
-    nic = replace(nic, confirmed=False, heard_listing=0)
+    """A kernel's counts, clock and ifindexes mean nothing after a reboot; our own totals do."""
+    nic = replace(nic, confirmed=False, heard_listing=0, senses=Senses())
     if same_boot:
         return nic
-    return replace(nic, link=None, loss_outstanding=False, step=None, tune_settled=None)
+    return replace(
+        nic,
+        link=None,
+        loss_outstanding=False,
+        down_since_ns=None,
+        flap_times_ns=(),
+        kernel_seen={},
+        step=None,
+        tune_settled=None,
+    )
 
 
 def _link_gone(state: State, fact: LinkGone) -> Decision:
@@ -100,49 +146,40 @@ def _link_gone(state: State, fact: LinkGone) -> Decision:
     return replace(state, departed=departed), outputs
 
 
-def _adapter_read(state: State, fact: AdapterRead, policy: Policy) -> Decision:
-    nic = links.nic_of(state, fact.ifindex)
-    if nic is not None:
-        if fact.adapter is None or fact.adapter.usb_path != nic.adapter.usb_path:
-            return state, ()
-        adapter = replace(fact.adapter, connector=nic.adapter.connector)
-        nic, verified = tune.after_reading(replace(nic, adapter=adapter))
-        nic, begun = tune.consider(nic, policy, fact.at)
-        return links.with_nic(state, nic), (*verified, *begun)
-    bystander = state.bystanders.get(fact.ifindex)
-    if bystander is None:
-        return state, ()  # gone before its hardware was read
-    return links.identify(state, bystander, fact, policy)
+def _of_nic(state: State, ifindex: int, rule: Callable[[Nic], Decision]) -> Decision:
+    """The rule for the NIC whose link this is; a link that is gone by now has none."""
+    nic = links.nic_of(state, ifindex)
+    return (state, ()) if nic is None else rule(nic)
 
 
-def _read_failed(state: State, fact: ReadFailed) -> Decision:
-    """Hardware that is just appearing or being renamed can be unreadable for a moment."""
-    question = fact.question
-    if isinstance(question, ListLinks):
-        return state, (Tell(ReadingFailed("the list of links", fact.reason)),)
-    bystander = state.bystanders.get(question.ifindex)
-    if bystander is None or bystander.identified:
-        return state, ()
-    failed = replace(bystander, reads_failed=bystander.reads_failed + 1)
-    state = replace(state, bystanders={**state.bystanders, question.ifindex: failed})
-    if failed.reads_failed < listing.READ_ATTEMPTS_MAX:
-        due_ns = fact.at.boottime_ns + READ_RETRY_SECONDS * SECOND_NS
-        return state, (Wake(due_ns, f"{_READ_TOPIC}{question.ifindex}"),)
-    return state, (Tell(ReadingFailed(f"the hardware behind {question.device}", fact.reason)),)
+def _speed_read(state: State, nic: Nic, fact: SpeedRead) -> Decision:
+    return links.with_nic(state, speed.after_reading(nic, fact.speed_bits)), ()
 
 
-def _time_reached(state: State, fact: TimeReached) -> Decision:
-    if fact.topic == listing.TOPIC:
-        state, question = listing.ask(state)
-        return state, (question, listing.wake(fact.at))
-    for ifindex, bystander in state.bystanders.items():
-        if fact.topic == f"{_READ_TOPIC}{ifindex}" and not bystander.identified:
-            return state, (Ask(ReadAdapter(ifindex, bystander.latest.device)),)
+def _time_reached(state: State, fact: TimeReached, policy: Policy) -> Decision:
+    topic, at = fact.topic, fact.at
+    fixed: dict[str, Callable[[], Decision]] = {
+        listing.TOPIC: lambda: listing.periodic(state, at),
+        reach.TOPIC: lambda: reach.round_of_probes(state, policy, at),
+        traffic.TOPIC: lambda: traffic.ask(state, at),
+        uplinks.TOPIC: lambda: uplinks.ask(state),
+    }
+    if topic in fixed:
+        return fixed[topic]()
     for nic in state.nics.values():
-        if fact.topic == tune.wake_topic(nic.adapter.connector):
-            after, outputs = tune.after_deadline(nic)
+        own = _own_topic(nic, topic, at)
+        if own is not None:
+            after, outputs = own
             return links.with_nic(state, after), outputs
-    return state, ()
+    return readings.again(state, topic)
+
+
+def _own_topic(nic: Nic, topic: str, at: Stamp) -> tuple[Nic, tuple[Output, ...]] | None:
+    if topic == tune.wake_topic(nic.adapter.connector):
+        return tune.after_deadline(nic)
+    if topic == speed.wake_topic(nic.adapter.connector):
+        return speed.consider(nic, at)
+    return None
 
 
 def _action_ended(state: State, fact: ActionEnded) -> Decision:
@@ -150,4 +187,13 @@ def _action_ended(state: State, fact: ActionEnded) -> Decision:
         if nic.step is not None and nic.step.action_id == fact.action.action_id:
             after, outputs = tune.after_action(nic, fact)
             return links.with_nic(state, after), outputs
+    return state, ()
+
+
+def _forget(state: State, fact: ForgetRequested) -> Decision:
+    """Only one that is gone: one that is there would be found again at once."""
+    for connector, nic in state.nics.items():
+        if nic.nic == fact.nic and nic.link is None:
+            rest = {c: other for c, other in state.nics.items() if c != connector}
+            return replace(state, nics=rest), (Tell(NicForgotten(nic.nic)),)
     return state, ()

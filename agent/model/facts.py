@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from agent.model.identity import Adapter, Link, Stamp
+from agent.model.identity import Adapter, Counters, Link, Stamp, Uplink
+from agent.model.kernel_log import KernelMessage
 from agent.model.outputs import Action, ActionOutcome, Question
 from agent.model.state import Durable
 
@@ -57,12 +58,65 @@ class LinksListed:
 
 @dataclass(frozen=True)
 class AdapterRead:
-    """What is behind a link: `adapter` is None where it is no USB device."""
+    """What is behind a link: `adapter` is None where it is no hardware."""
 
     at: Stamp
     ifindex: int
     adapter: Adapter | None
-    driver: str
+
+
+@dataclass(frozen=True)
+class CountersRead:
+    """The traffic counters of a link."""
+
+    at: Stamp
+    ifindex: int
+    counters: Counters
+
+
+@dataclass(frozen=True)
+class SpeedRead:
+    """The speed of a link as its driver tells it; None where it does not know."""
+
+    at: Stamp
+    ifindex: int
+    speed_bits: int | None
+
+
+@dataclass(frozen=True)
+class UplinksRead:
+    """How every physical link that has somewhere to go gets there."""
+
+    at: Stamp
+    uplinks: tuple[Uplink, ...]
+
+
+@dataclass(frozen=True)
+class ProbeEnded:
+    """Whether the target answered on the link that was asked about."""
+
+    at: Stamp
+    ifindex: int
+    target: str
+    answered: bool
+
+
+@dataclass(frozen=True)
+class KernelLogRead:
+    """What was new in the kernel's log, up to a sequence number; `lost` messages were overrun."""
+
+    at: Stamp
+    last_sequence: int
+    lost: int
+    messages: tuple[KernelMessage, ...]
+
+
+@dataclass(frozen=True)
+class ForgetRequested:
+    """Somebody wants a NIC that is gone to be forgotten."""
+
+    at: Stamp
+    nic: str
 
 
 @dataclass(frozen=True)
@@ -117,6 +171,12 @@ Fact: TypeAlias = (
     | LinkGone
     | LinksListed
     | AdapterRead
+    | CountersRead
+    | SpeedRead
+    | UplinksRead
+    | ProbeEnded
+    | KernelLogRead
+    | ForgetRequested
     | ReadFailed
     | SourceGap
     | TimeReached

@@ -25,7 +25,47 @@ class ReadAdapter:
     device: str
 
 
-Question: TypeAlias = ListLinks | ReadAdapter
+@dataclass(frozen=True)
+class ReadCounters:
+    """The traffic counters of a link; the answer is CountersRead."""
+
+    ifindex: int
+    device: str
+
+
+@dataclass(frozen=True)
+class ReadSpeed:
+    """The link's speed; the answer is SpeedRead. It goes to the hardware, and can hang."""
+
+    ifindex: int
+    device: str
+
+
+@dataclass(frozen=True)
+class ReadUplinks:
+    """Which link leads where; the answer is UplinksRead."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether `target` (IPv4) answers on `layer3_device`; the answer is ProbeEnded."""
+
+    ifindex: int
+    layer3_device: str
+    target: str
+    timeout_ns: int
+
+
+@dataclass(frozen=True)
+class FollowKernelLog:
+    """Tell of the kernel's log after this sequence number, from now on: KernelLogRead."""
+
+    after_sequence: int | None  # None: all that is there
+
+
+Question: TypeAlias = (
+    ListLinks | ReadAdapter | ReadCounters | ReadSpeed | ReadUplinks | Probe | FollowKernelLog
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from agent.model.outputs import Output
 from agent.model.policy import Policy
 from agent.model.state import State
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,11 @@ class WatchEnded:
 
 @dataclass(frozen=True)
 class NicFound:
-    """A USB NIC is watched from now on; changes count from here."""
+    """A NIC is watched from now on; changes count from here."""
 
     nic: str
     device: str
+    bus: str
     driver: str
     vendor_id: str
     product_id: str
@@ -88,6 +89,104 @@ class CarrierReturned:
     nic: str
     device: str
     flaps_total: int
+
+
+@dataclass(frozen=True)
+class NicMoved:
+    """A NIC is in another plug than before; its history follows."""
+
+    nic: str
+    device: str
+    mac: str
+    connector_before: str
+    connector: str
+
+
+@dataclass(frozen=True)
+class NicReplaced:
+    """Another adapter is in the plug of a NIC."""
+
+    nic: str
+    device: str
+    mac_before: str
+    mac: str
+
+
+@dataclass(frozen=True)
+class NicForgotten:
+    """A NIC that was gone is forgotten on request."""
+
+    nic: str
+
+
+@dataclass(frozen=True)
+class NicUnreachable:
+    """The gateway that used to answer on this NIC does not any more."""
+
+    nic: str
+    device: str
+    target: str
+    misses: int
+    arriving: str
+
+
+@dataclass(frozen=True)
+class NicReachable:
+    """The gateway answers again on this NIC."""
+
+    nic: str
+    device: str
+    target: str
+
+
+@dataclass(frozen=True)
+class _NicJudged:
+    nic: str
+    device: str
+    before: str  # HealthState, or "unknown"
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NicGone(_NicJudged):
+    """Judged: there is no network interface on its connector."""
+
+
+@dataclass(frozen=True)
+class NicDisabled(_NicJudged):
+    """Judged: somebody set it down."""
+
+
+@dataclass(frozen=True)
+class NicDown(_NicJudged):
+    """Judged: no carrier."""
+
+
+@dataclass(frozen=True)
+class NicWedged(_NicJudged):
+    """Judged: it says it has a carrier, and nothing passes."""
+
+
+@dataclass(frozen=True)
+class NicFlapping(_NicJudged):
+    """Judged: it loses its carrier too often."""
+
+
+@dataclass(frozen=True)
+class NicDegraded(_NicJudged):
+    """Judged: it works, below what it should."""
+
+
+@dataclass(frozen=True)
+class NicHealthy(_NicJudged):
+    """Judged: nothing speaks against it."""
+
+
+@dataclass(frozen=True)
+class KernelLogOverrun:
+    """The kernel wrote faster than was read."""
+
+    lost: int
 
 
 @dataclass(frozen=True)
@@ -166,6 +265,19 @@ Verdict: TypeAlias = (
     | NicGoneUnobserved
     | CarrierLost
     | CarrierReturned
+    | NicMoved
+    | NicReplaced
+    | NicForgotten
+    | NicUnreachable
+    | NicReachable
+    | NicGone
+    | NicDisabled
+    | NicDown
+    | NicWedged
+    | NicFlapping
+    | NicDegraded
+    | NicHealthy
+    | KernelLogOverrun
     | SourceLostMessages
     | ReadingFailed
     | StateSetAside

@@ -1,8 +1,9 @@
-"""Answers questions (Ask) in one worker thread, each with a deadline.
+"""Answers questions (Ask) in worker threads, each question with a deadline.
 
 A kernel that holds RTNL blocks the asker inside send(), where no timeout reaches: then the
-deadline passes, the loop is told so, and the thread is left to come back by itself. It is
-never multiplied: a second asker would hang on the same lock.
+deadline passes, the loop is told so, and the thread is left to come back by itself. It is never
+multiplied: a second asker would hang on the same lock. What hangs for one reason must not hold
+up what hangs for another: each kind has its lane.
 """
 
 from __future__ import annotations
@@ -11,62 +12,121 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.background import Background
-from agent.model.facts import AdapterRead, Fact, LinksListed, ReadFailed
-from agent.model.outputs import ListLinks, Question, ReadAdapter
-from agent.observe import clock, rtnetlink, usb
+from agent.model.facts import (
+    AdapterRead,
+    CountersRead,
+    Fact,
+    LinksListed,
+    ProbeEnded,
+    ReadFailed,
+    SpeedRead,
+    UplinksRead,
+)
+from agent.model.outputs import (
+    FollowKernelLog,
+    ListLinks,
+    Probe,
+    Question,
+    ReadAdapter,
+    ReadCounters,
+    ReadSpeed,
+    ReadUplinks,
+)
+from agent.observe import arp, clock, hardware, rtnetlink, uplinks
+from agent.observe.speed import SpeedReader
 
 DEADLINE_SECONDS = 10.0
 QUESTIONS_MAX = 64
+_SECOND_NS = 1_000_000_000
+
+# Who waits for what: the RTNL lock, nothing (sysfs and /proc), the network, the hardware.
+_LANES: dict[type, str] = {
+    ListLinks: "rtnl",
+    ReadAdapter: "sysfs",
+    ReadCounters: "sysfs",
+    ReadUplinks: "sysfs",
+    Probe: "probe",
+    ReadSpeed: "speed",
+}
+
+
+class _Lane:
+    """One thread, and the question that it is at."""
+
+    def __init__(self, name: str, answer: Callable[[Question], None]) -> None:
+        self.current: Question | None = None
+        self.given_up: Question | None = None
+        self._answer = answer
+        self.worker = Background(f"inquiry-{name}", self._handle, QUESTIONS_MAX)
+
+    def _handle(self, question: Question) -> None:
+        self.current = question
+        try:
+            self._answer(question)
+        finally:
+            self.current = None
 
 
 class Inquiry:
-    """Takes questions; delivers each answer, or ReadFailed, as a fact from its own thread."""
+    """Takes questions; delivers each answer, or ReadFailed, as a fact from its own threads."""
 
-    def __init__(self, deliver: Callable[[Fact], None], sysfs: Path = usb.SYSFS) -> None:
+    def __init__(self, deliver: Callable[[Fact], None], root: Path = Path("/")) -> None:
         """`deliver` must be safe to call from another thread."""
         self._deliver = deliver
-        self._sysfs = sysfs
-        self._current: Question | None = None
-        self._given_up: Question | None = None
-        self._worker = Background("inquiry", self._answer, QUESTIONS_MAX)
+        self._root = root
+        self._speed = SpeedReader()
+        self._lanes = {name: _Lane(name, self._answer) for name in dict.fromkeys(_LANES.values())}
 
     def ask(self, question: Question) -> None:
         """Queue a question; a full queue is an answer, too."""
-        if not self._worker.offer(question):
+        if not self._lanes[_LANES[type(question)]].worker.offer(question):
             reason = f"{QUESTIONS_MAX} questions are waiting already"
             self._deliver(ReadFailed(clock.now(), question, reason))
 
     def check_deadline(self) -> str | None:
-        """Give up on an overdue question, once; words about the one that hangs, if any."""
-        question = self._current
-        if question is None or self._worker.busy_seconds() < DEADLINE_SECONDS:
-            return None
-        words = f"no answer within {DEADLINE_SECONDS:.0f} s: the kernel holds a lock (RTNL, sysfs)"
-        if self._given_up is not question:
-            self._given_up = question
-            self._deliver(ReadFailed(clock.now(), question, words))
+        """Give up on overdue questions, each once; words about one that hangs, if any."""
+        words = None
+        for name, lane in self._lanes.items():
+            question = lane.current
+            if question is None or lane.worker.busy_seconds() < DEADLINE_SECONDS:
+                continue
+            words = f"no answer within {DEADLINE_SECONDS:.0f} s ({name}): the kernel holds a lock"
+            if lane.given_up is not question:
+                lane.given_up = question
+                self._deliver(ReadFailed(clock.now(), question, words))
         return words
 
     def close(self) -> None:
-        """End the worker; one that hangs is left behind."""
-        self._worker.close(deadline_seconds=0.2)
+        """End the workers; one that hangs is left behind."""
+        for lane in self._lanes.values():
+            lane.worker.close(deadline_seconds=0.2)
 
     def _answer(self, question: Question) -> None:
-        self._current = question
         try:
             fact = self._read(question)
         except Exception as error:  # noqa: BLE001  every question is answered, whatever happens
             fact = ReadFailed(clock.now(), question, str(error) or repr(error))
-        finally:
-            self._current = None
         self._deliver(fact)
 
     def _read(self, question: Question) -> Fact:
+        sysfs = self._root / "sys"
         match question:
-            case ListLinks():
+            case ListLinks(number):
                 links = rtnetlink.list_links(DEADLINE_SECONDS)
                 physical = tuple(link for link in links if link.physical)
-                return LinksListed(clock.now(), question.number, physical)
-            case ReadAdapter():
-                adapter, driver = usb.read_adapter(question.ifindex, question.device, self._sysfs)
-                return AdapterRead(clock.now(), question.ifindex, adapter, driver)
+                return LinksListed(clock.now(), number, physical)
+            case ReadAdapter(ifindex, device):
+                adapter = hardware.read_adapter(ifindex, device, sysfs)
+                return AdapterRead(clock.now(), ifindex, adapter)
+            case ReadCounters(ifindex, device):
+                counters = hardware.read_counters(ifindex, device, sysfs)
+                return CountersRead(clock.now(), ifindex, counters)
+            case ReadUplinks():
+                return UplinksRead(clock.now(), uplinks.read_uplinks(self._root))
+            case ReadSpeed(ifindex, device):
+                return SpeedRead(clock.now(), ifindex, self._speed.read(device, sysfs))
+            case Probe(ifindex, device, target, timeout_ns):
+                answered = arp.answers(device, target, timeout_ns / _SECOND_NS)
+                return ProbeEnded(clock.now(), ifindex, target, answered)
+            case FollowKernelLog():
+                raise ValueError("the kernel's log is a source of its own")

@@ -172,6 +172,7 @@ def _link(message: Any) -> Link:
         ifindex=message["index"],
         device=device,
         mac=(permanent or message.get_attr("IFLA_ADDRESS") or "").lower(),
+        permanent_mac=(permanent or "").lower(),
         admin_up=bool(message["flags"] & _IFF_UP),
         carrier=bool(message.get_attr("IFLA_CARRIER")),
         carrier_up_count=message.get_attr("IFLA_CARRIER_UP_COUNT") or 0,

@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event, Thread
@@ -22,6 +23,8 @@ ANSWER_BYTES_MAX = 4 * 1024 * 1024
 SILENCE_SECONDS_MAX = 1.0  # a client that says nothing holds up the next one no longer
 ANSWER_SECONDS_MAX = 10.0
 RETRY_SECONDS = 0.5
+FORGET_SECONDS_MAX = 5.0
+_POLL_SECONDS = 0.02
 _WAITING_MAX = 8
 
 
@@ -29,13 +32,23 @@ class NoDaemon(Exception):
     """Nobody answers on the control socket; the words say what to do."""
 
 
+class Refused(Exception):
+    """The daemon answers, and says no; the words say why."""
+
+
 class ControlServer:
     """Answers on a thread of its own, one connection at a time."""
 
-    def __init__(self, path: Path, snapshot: Callable[[], Snapshot]) -> None:
-        """Listen at `path`, in place of a socket that a dead daemon left. OSError."""
+    def __init__(
+        self, path: Path, snapshot: Callable[[], Snapshot], forget: Callable[[str], None]
+    ) -> None:
+        """Listen at `path`, in place of a socket that a dead daemon left. OSError.
+
+        `forget` hands a NIC's name to the loop; both are called from a thread of its own.
+        """
         self._path = path
         self._snapshot = snapshot
+        self._forget_nic = forget
         self._closing = Event()
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
@@ -76,16 +89,44 @@ class ControlServer:
             return {"error": 'expected one line like {"verb": "status"}'}
         if verb == "status":
             return {"status": status.as_object(self._snapshot())}
-        return {"error": f"unknown verb {verb!r}; known: status"}
+        if verb == "forget":
+            return self._forget(request.get("nic"))
+        return {"error": f"unknown verb {verb!r}; known: forget, status"}
+
+    def _forget(self, name: object) -> dict[str, Any]:
+        """Hand the request to the loop; its answer is a state without that NIC."""
+        refusal = _why_not(self._snapshot(), name)
+        if refusal:
+            return {"error": refusal}
+        self._forget_nic(str(name))
+        deadline = time.monotonic() + FORGET_SECONDS_MAX
+        while time.monotonic() < deadline:
+            if not self._closing.wait(_POLL_SECONDS) and name not in _names(self._snapshot()):
+                return {"forgotten": name}
+        return {"error": f"{name} is still known: {_why_not(self._snapshot(), name) or 'busy'}"}
 
 
-def ask(path: Path, verb: str) -> dict[str, Any]:
-    """One question to the daemon. NoDaemon where it does not answer."""
+def _names(snapshot: Snapshot) -> list[str]:
+    return [nic.nic for nic in snapshot.state.nics.values()]
+
+
+def _why_not(snapshot: Snapshot, name: object) -> str | None:
+    """Why a NIC cannot be forgotten; None where it can."""
+    for nic in snapshot.state.nics.values():
+        if nic.nic == name:
+            if nic.link is None:
+                return None
+            return f"{name} is present as {nic.link.device}: only a NIC that is gone is forgotten"
+    return f"no NIC is called {name!r}; known: {', '.join(_names(snapshot)) or 'none'}"
+
+
+def ask(path: Path, verb: str, **arguments: str) -> dict[str, Any]:
+    """One question to the daemon. NoDaemon where it does not answer, Refused where it says no."""
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_SECONDS_MAX)
             connection.connect(str(path))
-            connection.sendall(_line({"verb": verb}))
+            connection.sendall(_line({"verb": verb, **arguments}))
             answer = json.loads(_read_line(connection, ANSWER_BYTES_MAX))
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NoDaemon(
@@ -95,8 +136,10 @@ def ask(path: Path, verb: str) -> dict[str, Any]:
         raise NoDaemon(f"{path} may only be used by its owner: try as root (sudo)") from error
     except (OSError, ValueError) as error:
         raise NoDaemon(f"the daemon at {path} does not answer: {error}") from error
-    if not isinstance(answer, dict) or "error" in answer:
-        raise NoDaemon(f"the daemon at {path} refuses: {answer}")
+    if not isinstance(answer, dict):
+        raise NoDaemon(f"the daemon at {path} does not answer: {answer!r}")
+    if "error" in answer:
+        raise Refused(str(answer["error"]))
     return answer
 
 

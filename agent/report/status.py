@@ -32,6 +32,7 @@ def as_object(snapshot: Snapshot) -> dict[str, Any]:
 
 def _nic(nic: Nic) -> dict[str, Any]:
     link, adapter = nic.link, nic.adapter
+    health, uplink = nic.senses.health, nic.senses.uplink
     changed_ns = nic.last_carrier_change_wall_ns
     return {
         "nic": nic.nic,
@@ -42,7 +43,14 @@ def _nic(nic: Nic) -> dict[str, Any]:
         "driver": adapter.driver,
         "vendor_id": adapter.vendor_id,
         "product_id": adapter.product_id,
-        "usb_speed_bits": adapter.usb_speed_bits,
+        "usb_speed_bits": adapter.usb_speed_bits or None,
+        "speed_bits": nic.senses.speed_bits,
+        "health": health.state if health else None,
+        "evidence": list(health.evidence) if health else [],
+        "health_since_timestamp_seconds": health.since_wall_ns / _SECOND_NS if health else None,
+        "gateway": uplink.gateway if uplink else None,
+        "layer3_device": uplink.layer3_device if uplink else None,
+        "reachable": nic.senses.reach.reachable,
         "present": link is not None,
         "admin_up": link.admin_up if link else None,
         "carrier": link.admin_up and link.carrier if link else None,
@@ -58,7 +66,7 @@ def _nic(nic: Nic) -> dict[str, Any]:
 def _bystander(bystander: Bystander) -> dict[str, Any]:
     return {
         "device": bystander.latest.device,
-        "driver": bystander.driver or None,
+        "driver": (bystander.adapter.driver or None) if bystander.adapter else None,
         "ignored": bystander.ignored,
     }
 
@@ -69,7 +77,7 @@ def as_text(status: dict[str, Any]) -> str:
     lines = [f"nodemend {status['version']}, mode {status['mode']}, up {up}, config {config}"]
     lines += [line for nic in status["nics"] for line in ("", *_nic_lines(nic))]
     if not status["nics"]:
-        lines += ["", "No USB NIC is watched."]
+        lines += ["", "No NIC is watched: no USB NIC, and no default route."]
     lines += [""]
     for name, source in status["sources"].items():
         mark = {"ok": "ok", "failed": "FAILED"}.get(source["condition"], "not applicable")
@@ -86,7 +94,9 @@ def _nic_lines(nic: dict[str, Any]) -> list[str]:
     changed = nic["last_carrier_change_timestamp_seconds"]
     since = f", last carrier change {_clock_time(changed)}" if changed else ""
     hardware = f"{nic['driver']}, {nic['vendor_id']}:{nic['product_id']}"
-    speed = f"USB at {nic['usb_speed_bits'] // _MEGABIT} Mb/s"
+    usb_bits, link_bits = nic["usb_speed_bits"], nic["speed_bits"]
+    speed = f", USB at {usb_bits // _MEGABIT} Mb/s" if usb_bits else ""
+    speed += f", link at {link_bits // _MEGABIT} Mb/s" if link_bits else ""
     counts = (
         (nic["carrier_losses_total"], "carrier losses"),
         (nic["flaps_total"], "flaps"),
@@ -94,13 +104,30 @@ def _nic_lines(nic: dict[str, Any]) -> list[str]:
         (nic["unobserved_gaps_total"], "unobserved gaps"),
     )
     lines = [
-        f"{nic['nic']}: {_link_in_words(nic)}{since}",
-        f"  {hardware}, {speed}{named}",
+        f"{nic['nic']}: {_health_in_words(nic)}{_link_in_words(nic)}{since}",
+        *(f"  evidence: {words}" for words in nic["evidence"]),
+        f"  {hardware}{speed}{named}",
+        f"  {_reach_in_words(nic)}",
         f"  {', '.join(f'{what} {count}' for count, what in counts)}",
     ]
     if nic["step"]:
         lines.append(f"  step {nic['step']['step']} is {nic['step']['phase']}")
     return lines
+
+
+def _health_in_words(nic: dict[str, Any]) -> str:
+    if nic["health"] is None:
+        return "not judged (neither in usb_nic.match nor ever seen with a default route); "
+    since = nic["health_since_timestamp_seconds"]
+    return f"{nic['health'].upper()} since {_clock_time(since)}; "
+
+
+def _reach_in_words(nic: dict[str, Any]) -> str:
+    if nic["gateway"] is None:
+        return "no default route with a gateway leads through it"
+    via = "" if nic["layer3_device"] == nic["device"] else f" on {nic['layer3_device']}"
+    known = {True: "answers", False: "DOES NOT ANSWER any more", None: "has not answered yet"}
+    return f"gateway {nic['gateway']}{via} {known[nic['reachable']]}"
 
 
 def _link_in_words(nic: dict[str, Any]) -> str:

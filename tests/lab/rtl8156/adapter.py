@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from tests.lab.rtl8156 import frames, requests
 from tests.lab.rtl8156.bus import EPIPE, EPROTO, Bus, Urb
-from tests.lab.rtl8156.descriptors import EP_INTERRUPT, EP_RECEIVE, EP_TRANSMIT, REALTEK
+from tests.lab.rtl8156.descriptors import EP_INTERRUPT, EP_RECEIVE, EP_TRANSMIT, MAC, REALTEK
 from tests.lab.rtl8156.faults import Value, value_of
 from tests.lab.rtl8156.registers import PLA, USB, Registers
 from tests.lab.rtl8156.reports import Reports
@@ -20,19 +22,39 @@ HEED_SECONDS_MAX = 5.0
 _WHOLE = {"tx": "ok", "ctl": "ok", "data": "ok"}
 
 
+@dataclass(frozen=True)
+class Specimen:
+    """An adapter and the plug it goes into."""
+
+    superspeed: bool = True
+    port: int = 0
+    mac: bytes = MAC
+
+
+SPECIMENS: Mapping[str, Specimen] = {
+    "ss": Specimen(),
+    "hs": Specimen(superspeed=False),
+    "port2": Specimen(port=1),
+    "other": Specimen(mac=bytes.fromhex("8cae4cdd5def")),
+    "no_mac": Specimen(mac=bytes(6)),
+}
+
+
 class Plugged:
     """One attachment of the adapter, from plug to unplug. A new one has forgotten every fault."""
 
-    def __init__(self, speed: str, truth: Truth, tap: frames.Tap) -> None:
-        superspeed = speed == "ss"
+    def __init__(self, specimen: Specimen, truth: Truth, tap: frames.Tap) -> None:
+        superspeed = specimen.superspeed
         self._truth = truth
         self._tap = tap
         self._changed = threading.Condition()  # guards all of it
         self._settings = dict(_WHOLE)
-        self._registers = Registers(speed=2500 if superspeed else 1000)
+        self._registers = Registers(
+            speed=2500 if superspeed else 1000, mac=specimen.mac
+        )
         self._standard = requests.StandardRequests(superspeed=superspeed)
         self._receiving: deque[Urb] = deque()
-        self._bus = Bus(superspeed=superspeed)
+        self._bus = Bus(superspeed=superspeed, port=specimen.port)
         self._reports = Reports(self._bus, self._registers, truth, self._changed)
         self._bus.serve(self._submit)
 
@@ -153,14 +175,14 @@ class Adapter:
         note = self.truth.note(" ".join((name, *arguments)))
         return {**note, **self._plugged.set(setting, value)}
 
-    def plug(self, speed: str) -> dict[str, Any]:
+    def plug(self, name: str) -> dict[str, Any]:
         """Plug it in, after unplugging it where it already is."""
         if self._plugged is not None:
             self.unplug()
         moment = time.time_ns()
-        self._plugged = Plugged(speed, self.truth, self._tap)
+        self._plugged = Plugged(SPECIMENS[name], self.truth, self._tap)
         self.truth.count("plugs")
-        return self.truth.note(f"plug {speed}", moment)
+        return self.truth.note(f"plug {name}", moment)
 
     def unplug(self) -> dict[str, Any]:
         if self._plugged is None:

@@ -43,13 +43,14 @@ class Urb:
 class Bus:
     """One attachment, from plug to unplug. URBs not completed at once stay pending."""
 
-    def __init__(self, *, superspeed: bool) -> None:
+    def __init__(self, *, superspeed: bool, port: int = 0) -> None:
+        """`port` counts the ports of that speed from 0; it is the plug on the machine's back."""
         self._lock = threading.Condition()  # told of every change of what is pending
         self._pending: dict[int, Urb] = {}
         self.closed = threading.Event()
         hub, speed = _SPEED_CODES[superspeed]
         _wait_until_gone()
-        self._port = _free_port(hub)
+        self._port = _free_port(hub, port)
         self._socket, theirs = socket.socketpair()
         with theirs:  # the kernel keeps it open by itself
             (_VHCI / "attach").write_text(f"{self._port} {theirs.fileno()} {_DEVICE_ID} {speed}")
@@ -159,15 +160,15 @@ def _wait_until_gone() -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _free_port(hub: str) -> int:
-    """The first free port of that speed; one just unplugged needs a moment."""
+def _free_port(hub: str, index: int) -> int:
+    """This port of that speed, once it is free: one just unplugged needs a moment."""
     deadline = time.monotonic() + PORT_SECONDS_MAX
     while True:
-        for port, speed, state in _ports():
-            if (speed, state) == (hub, _FREE):
-                return port
+        port, state = [(port, state) for port, speed, state in _ports() if speed == hub][index]
+        if state == _FREE:
+            return port
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no free {hub} port of vhci_hcd")
+            raise TimeoutError(f"port {port} ({hub}) of vhci_hcd does not become free")
         time.sleep(POLL_SECONDS)
 
 

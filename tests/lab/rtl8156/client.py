@@ -32,8 +32,8 @@ class Rtl8156:
     def unplug(self) -> dict[str, Any]:
         return self.fault("unplug")
 
-    def plug(self, speed: str = "ss") -> dict[str, Any]:
-        return self.fault("plug", speed)
+    def plug(self, specimen: str = "ss") -> dict[str, Any]:
+        return self.fault("plug", specimen)
 
     def truth(self) -> dict[str, Any]:
         """Counters and log since the emulator started."""

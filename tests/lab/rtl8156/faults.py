@@ -78,9 +78,10 @@ FAULTS: Mapping[str, Fault] = {
     "plug": Fault(
         "plug",
         None,
-        "a new adapter at SuperSpeed (ss) or high speed (hs), every fault forgotten",
+        "a new adapter, every fault forgotten: at SuperSpeed (ss), fallen to high speed (hs), in "
+        "the plug beside it (port2), another specimen (other), one that lost its MAC (no_mac)",
         "USB device number",
-        choices=("ss", "hs"),
+        choices=("ss", "hs", "port2", "other", "no_mac"),
     ),
 }
 

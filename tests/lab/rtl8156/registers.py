@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import struct
 
-from tests.lab.rtl8156.descriptors import MAC
-
 USB, PLA = 0, 1
 VERSION = 0x7410  # RTL_VER_13, an RTL8156B
 
@@ -33,14 +31,14 @@ _PHY_DEFAULTS = {0xA400: 0x1140, 0xA408: 0x0DE1, 0xA412: 0x0200}
 class Registers:
     """Reads and writes of up to four bytes and of blocks; not locked, the adapter does that."""
 
-    def __init__(self, *, speed: int) -> None:
+    def __init__(self, *, speed: int, mac: bytes) -> None:
         self.link = True
         self.speed = speed  # Mb/s
         self._memory = {USB: bytearray(1 << 16), PLA: bytearray(1 << 16)}
         self._phy: dict[int, int] = {}
         pla = self._memory[PLA]
-        pla[_PLA_IDR : _PLA_IDR + 6] = MAC
-        pla[_PLA_BACKUP : _PLA_BACKUP + 6] = MAC
+        pla[_PLA_IDR : _PLA_IDR + 6] = mac
+        pla[_PLA_BACKUP : _PLA_BACKUP + 6] = mac
 
     def read(self, space: int, address: int, length: int) -> bytes:
         memory = self._memory[space]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent.model.identity import Adapter
-from agent.observe.usb import Moved, read_adapter
+from agent.observe.hardware import Moved, read_adapter
 
 PCI = "devices/pci0000:00/0000:00:14.0"
 

@@ -1,0 +1,270 @@
+"""Health: a table of checks, each with the state that it speaks for and its evidence in words.
+
+The worst state wins. Each check sees one NIC and nothing else, and answers with a sentence, or
+None: what is not known speaks for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from agent.decide import reach
+from agent.decide.carrier import is_up
+from agent.decide.decision import SECOND_NS, Decision
+from agent.decide.kernel_log import came_last
+from agent.decide.links import with_nic
+from agent.decide.outage import account
+from agent.model import verdicts
+from agent.model.identity import Stamp
+from agent.model.kernel_log import KernelClass
+from agent.model.outputs import Output, Tell
+from agent.model.policy import Policy
+from agent.model.state import HEALTH_STATES, Health, HealthState, Nic, State
+
+TX_TIMEOUT_SECONDS = 30
+ERRORS_SECONDS = 60
+CONTROL_ERROR_SECONDS = 60
+
+_BEST = HEALTH_STATES[-1]
+_SUPERSPEED_BITS = 5_000_000_000
+_MEGABIT = 1_000_000
+_RANDOM_MAC = 1  # NET_ADDR_RANDOM, linux/netdevice.h
+_GENERIC_DRIVERS = frozenset({"cdc_ncm", "cdc_ether"})
+_NEW_BIND: tuple[KernelClass, ...] = ("usb_reset", "usb_connect", "usb_disconnect", "driver_bound")
+
+# What r8152 binds to (linux 6.1, 6.12 and 6.18: drivers/net/usb/r8152.c, rtl8152_table).
+R8152_PRODUCTS: dict[str, frozenset[str]] = {
+    "0bda": frozenset({"8050", "8053", "8152", "8153", "8155", "8156"}),
+    "045e": frozenset({"07ab", "07c6", "0927", "0c5e"}),
+    "04e8": frozenset({"a101"}),
+    "17ef": frozenset(
+        {"304f", "3054", "3062", "3069", "3082", "3098", "7205", "720c", "7214", "721e", "a387"}
+        | {"a359"}
+    ),
+    "13b1": frozenset({"0041"}),
+    "0955": frozenset({"09ff"}),
+    "2357": frozenset({"0601", "0602"}),
+    "2001": frozenset({"b301"}),
+    "413c": frozenset({"b097"}),
+    "0b05": frozenset({"1976"}),
+    "20f4": frozenset({"e02b"}),
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One way to be in a state."""
+
+    state: HealthState
+    name: str
+    evidence: Callable[[Nic, Policy, Stamp], str | None]
+
+
+def judge_all(before: State, after: State, policy: Policy, at: Stamp) -> Decision:
+    """Judge what a fact has changed; everything, once the first look is complete."""
+    outputs: list[Output] = []
+    first = after.watch_told and not before.watch_told
+    for connector, nic in tuple(after.nics.items()):
+        if nic is before.nics.get(connector) and not first:
+            continue
+        judged = account(nic, at)
+        if after.watch_told:
+            judged, told = _judge(judged, policy, at)
+            outputs.extend(told)
+        if judged is not nic:
+            after = with_nic(after, judged)
+    return after, tuple(outputs)
+
+
+def _judge(nic: Nic, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
+    if nic.link is not None and not nic.confirmed:
+        return nic, ()
+    before = nic.senses.health
+    if before is None and not _matters(nic, policy):
+        return nic, ()
+    found = [(check, check.evidence(nic, policy, at)) for check in CHECKS]
+    speaking = [(check, words) for check, words in found if words is not None]
+    states = {check.state for check, _ in speaking}
+    state = next((state for state in HEALTH_STATES if state in states), _BEST)
+    health = Health(
+        state=state,
+        checks=tuple(check.name for check, _ in speaking if check.state == state),
+        evidence=tuple(words for _, words in speaking),
+        since_wall_ns=before.since_wall_ns if before and before.state == state else at.wall_ns,
+    )
+    if health == before:
+        return nic, ()
+    judged = replace(nic, senses=replace(nic.senses, health=health))
+    if before is not None and (before.state, before.checks) == (health.state, health.checks):
+        return judged, ()
+    device = nic.link.device if nic.link else "no interface"
+    said = before.state if before else "unknown"
+    return judged, (Tell(_VERDICTS[state](nic.nic, device, said, health.evidence)),)
+
+
+def _matters(nic: Nic, policy: Policy) -> bool:
+    """A NIC that was gone at start has no link to match by: its given name says that it was."""
+    named = nic.nic in {item.name for item in policy.match if item.name}
+    return reach.is_judged(nic, policy) or (nic.link is None and named)
+
+
+# --- the checks ------------------------------------------------------------------------------
+
+
+def _gone(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    if nic.link is not None:
+        return None
+    error = came_last(nic, "enumeration_error", "usb_connect", "driver_bound")
+    died = came_last(nic, "controller_died", "usb_connect", "driver_bound")
+    probe = came_last(nic, "probe_failed", "usb_connect", "driver_bound")
+    last = died or error or probe or came_last(nic, "usb_disconnect", "usb_connect")
+    said = f'; the kernel said last: "{last.text}"' if last else ""
+    return f"there is no network interface at {nic.adapter.connector}{said}"
+
+
+def _disabled(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    return "it is administratively down" if nic.link and not nic.link.admin_up else None
+
+
+def _no_carrier(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    return "it is set up and has no carrier" if nic.link and not is_up(nic.link) else None
+
+
+def _gave_up(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    seen = came_last(nic, "gave_up", *_NEW_BIND)
+    if not _carries(nic) or seen is None or _answered_since(nic, seen.boottime_ns):
+        return None
+    return f'its driver gave up, and was not reset or bound since: "{seen.text}"'
+
+
+def _tx_timeout(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
+    timeout_ns = nic.senses.tx_timeout_ns
+    if not _carries(nic) or not _recent(timeout_ns, TX_TIMEOUT_SECONDS, at):
+        return None
+    if timeout_ns is None or _answered_since(nic, timeout_ns):
+        return None
+    return "the kernel's transmit watchdog fired: a packet was never sent (tx_timeout rises)"
+
+
+def _silence(nic: Nic, policy: Policy, _at: Stamp) -> str | None:
+    return reach.silence_in_words(nic, policy) if _carries(nic) else None
+
+
+def _flapping(nic: Nic, policy: Policy, at: Stamp) -> str | None:
+    since_ns = at.boottime_ns - policy.flapping.within_ns
+    flaps = sum(1 for time_ns in nic.flap_times_ns if time_ns > since_ns)
+    if flaps < policy.flapping.count:
+        return None
+    seconds = policy.flapping.within_ns // SECOND_NS
+    return f"{flaps} flaps within {seconds} s"
+
+
+def _slow_link(nic: Nic, policy: Policy, _at: Stamp) -> str | None:
+    speed, expected = nic.senses.speed_bits, policy.expect_speed_bits
+    if speed is None or expected is None or speed >= expected:
+        return None
+    return f"the link runs at {speed // _MEGABIT} Mb/s, expected are {expected // _MEGABIT}"
+
+
+def _usb2(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    speed_bits = nic.adapter.usb_speed_bits
+    if nic.link is None or not 0 < speed_bits < _SUPERSPEED_BITS:
+        return None
+    slow = came_last(nic, "usb_slow", "usb_disconnect")
+    if nic.best_usb_speed_bits < _SUPERSPEED_BITS and slow is None:
+        return None
+    return f"it fell back to USB 2: {speed_bits // _MEGABIT} Mb/s on the bus"
+
+
+def _wrong_driver(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    adapter = nic.adapter
+    ours = adapter.product_id in R8152_PRODUCTS.get(adapter.vendor_id, ())
+    if nic.link is None or not ours or adapter.driver not in _GENERIC_DRIVERS:
+        return None
+    return f"driver {adapter.driver} is bound where r8152 belongs: no link speed, no EEE, no resets"
+
+
+def _random_mac(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    if nic.link is None or nic.adapter.mac_assignment != _RANDOM_MAC:
+        return None
+    return f"its MAC {nic.link.mac} is made up: the adapter could not read its own"
+
+
+def _interrupt_stopped(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    seen = came_last(nic, "interrupt_stopped", *_NEW_BIND)
+    if nic.link is None or seen is None:
+        return None
+    return f'its driver hears no more of link changes, the carrier may lie: "{seen.text}"'
+
+
+def _control_errors(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
+    seen = came_last(nic, "control_error", "usb_disconnect", "driver_bound")
+    if nic.link is None or seen is None:
+        return None
+    if not _recent(seen.boottime_ns, CONTROL_ERROR_SECONDS, at):
+        return None
+    return f'its registers cannot be read: "{seen.text}"'
+
+
+def _speed_unanswered(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    if not nic.senses.speed_unanswered:
+        return None
+    return "asked for the link's speed, the driver did not answer: control transfers fail or hang"
+
+
+def _errors(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
+    return nic.senses.errors_words if _recent(nic.senses.errors_ns, ERRORS_SECONDS, at) else None
+
+
+def _carries(nic: Nic) -> bool:
+    return nic.link is not None and is_up(nic.link)
+
+
+def _recent(time_ns: int | None, seconds: int, at: Stamp) -> bool:
+    return time_ns is not None and at.boottime_ns - time_ns < seconds * SECOND_NS
+
+
+def _answered_since(nic: Nic, time_ns: int) -> bool:
+    """The gateway's answer to a probe proves that packets pass, whatever else was said."""
+    answered_ns = nic.senses.reach.answered_ns
+    return answered_ns is not None and answered_ns > time_ns + SECOND_NS
+
+
+CHECKS: tuple[Check, ...] = (
+    Check("gone", "missing", _gone),
+    Check("disabled", "admin_down", _disabled),
+    Check("down", "no_carrier", _no_carrier),
+    Check("wedged", "driver_gave_up", _gave_up),
+    Check("wedged", "tx_timeout", _tx_timeout),
+    Check("wedged", "silence", _silence),
+    Check("flapping", "flapping", _flapping),
+    Check("degraded", "slow_link", _slow_link),
+    Check("degraded", "usb2", _usb2),
+    Check("degraded", "wrong_driver", _wrong_driver),
+    Check("degraded", "random_mac", _random_mac),
+    Check("degraded", "interrupt_stopped", _interrupt_stopped),
+    Check("degraded", "control_errors", _control_errors),
+    Check("degraded", "speed_unanswered", _speed_unanswered),
+    Check("degraded", "errors", _errors),
+)
+
+_Judged: TypeAlias = (
+    verdicts.NicGone
+    | verdicts.NicDisabled
+    | verdicts.NicDown
+    | verdicts.NicWedged
+    | verdicts.NicFlapping
+    | verdicts.NicDegraded
+    | verdicts.NicHealthy
+)
+_VERDICTS: dict[HealthState, Callable[[str, str, str, tuple[str, ...]], _Judged]] = {
+    "gone": verdicts.NicGone,
+    "disabled": verdicts.NicDisabled,
+    "down": verdicts.NicDown,
+    "wedged": verdicts.NicWedged,
+    "flapping": verdicts.NicFlapping,
+    "degraded": verdicts.NicDegraded,
+    "healthy": verdicts.NicHealthy,
+}

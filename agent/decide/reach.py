@@ -1,0 +1,121 @@
+"""Whether the gateway answers on this NIC. Silence is the weakest evidence there is.
+
+A gateway that never answered is unknown, not unreachable: some do not answer ARP. One that used
+to answer and does not any more is unreachable, which a router that restarts is as well. Misses
+are counted, not seconds: a machine that was paused or starved has not probed meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from agent.decide.carrier import is_up
+from agent.decide.decision import SECOND_NS, Decision
+from agent.decide.links import with_nic
+from agent.decide.matching import is_matched
+from agent.model.facts import ProbeEnded
+from agent.model.identity import Counters, Stamp
+from agent.model.outputs import Ask, Output, Probe, ReadCounters, Tell, Wake
+from agent.model.policy import Policy
+from agent.model.state import Nic, Reach, State
+from agent.model.verdicts import NicReachable, NicUnreachable
+
+TOPIC = "probe"
+MISSES_UNREACHABLE = 5  # while nothing arrives
+MISSES_UNREACHABLE_THOUGH_ARRIVING = 15  # a busy link may lose a few
+SILENCE_WEDGED_NS = 60_000_000_000
+
+NicDecision = tuple[Nic, tuple[Output, ...]]
+
+
+def is_judged(nic: Nic, policy: Policy) -> bool:
+    """Whether it matters: matched by the configuration, or once seen with a default route."""
+    link = nic.link
+    return nic.uplink_seen or (link is not None and is_matched(policy, nic.adapter, link))
+
+
+def target_of(nic: Nic, policy: Policy) -> str | None:
+    """Whom to ask on this NIC; None where there is nobody known."""
+    uplink = nic.senses.uplink
+    if uplink is None:
+        return None
+    return uplink.gateway if policy.probe.target == "gateway" else policy.probe.target
+
+
+def wake(policy: Policy, at: Stamp) -> Wake:
+    """When the next round of probes is due."""
+    return Wake(at.boottime_ns + policy.probe.interval_ns, TOPIC)
+
+
+def round_of_probes(state: State, policy: Policy, at: Stamp) -> Decision:
+    """Probe on every judged NIC that could get an answer."""
+    outputs: list[Output] = [wake(policy, at)]
+    for nic in state.nics.values():
+        link, uplink, target = nic.link, nic.senses.uplink, target_of(nic, policy)
+        if link is None or uplink is None or target is None or not is_up(link):
+            continue
+        if nic.confirmed and is_judged(nic, policy):
+            device = uplink.layer3_device
+            question = Probe(link.ifindex, device, target, policy.probe.timeout_ns)
+            outputs.append(Ask(question))
+    return state, tuple(outputs)
+
+
+def after_probe(state: State, nic: Nic, fact: ProbeEnded, policy: Policy) -> Decision:
+    """One answer, or one silence more."""
+    if fact.target != target_of(nic, policy) or nic.link is None or not is_up(nic.link):
+        return state, ()  # about a link or a gateway that is not any more
+    nic, outputs = _answered(nic, fact) if fact.answered else _missed(nic, fact)
+    return with_nic(state, nic), outputs
+
+
+def after_counters(nic: Nic, counters: Counters) -> Nic:
+    """Whether packets arrive while the gateway is silent."""
+    reach = nic.senses.reach
+    if not reach.misses:
+        return nic
+    if counters.rx_packets != reach.rx_packets:
+        moved = reach.rx_packets is not None
+        still_misses = 0 if moved else reach.still_misses
+        reach = replace(reach, rx_packets=counters.rx_packets, still_misses=still_misses)
+    return replace(nic, senses=replace(nic.senses, reach=reach))
+
+
+def silence_in_words(nic: Nic, policy: Policy) -> str | None:
+    """The evidence of a wedge by silence alone, None where there is none."""
+    reach = nic.senses.reach
+    silent_ns = reach.still_misses * policy.probe.interval_ns
+    if reach.reachable is not False or silent_ns < SILENCE_WEDGED_NS:
+        return None
+    return (
+        f"{nic.gateway_known} used to answer on this NIC and did not answer the last "
+        f"{reach.misses} times; not one packet of anybody arrived in {silent_ns // SECOND_NS} s"
+    )
+
+
+def _answered(nic: Nic, fact: ProbeEnded) -> NicDecision:
+    outputs: tuple[Output, ...] = ()
+    if nic.senses.reach.reachable is False and nic.link is not None:
+        outputs = (Tell(NicReachable(nic.nic, nic.link.device, fact.target)),)
+    reach = Reach(reachable=True, answered_ns=fact.at.boottime_ns)
+    senses = replace(nic.senses, reach=reach)
+    return replace(nic, gateway_known=fact.target, senses=senses), outputs
+
+
+def _missed(nic: Nic, fact: ProbeEnded) -> NicDecision:
+    if nic.link is None:
+        return nic, ()
+    before = nic.senses.reach
+    reach = replace(before, misses=before.misses + 1, still_misses=before.still_misses + 1)
+    outputs: list[Output] = [Ask(ReadCounters(nic.link.ifindex, nic.link.device))]
+    used_to_answer = nic.gateway_known == fact.target
+    nothing_arrives = reach.still_misses >= MISSES_UNREACHABLE and reach.rx_packets is not None
+    if used_to_answer and (nothing_arrives or reach.misses >= MISSES_UNREACHABLE_THOUGH_ARRIVING):
+        if reach.reachable is not False:
+            arriving = "not one packet" if nothing_arrives else "packets of others"
+            told = NicUnreachable(nic.nic, nic.link.device, fact.target, reach.misses, arriving)
+            outputs.append(Tell(told))
+        reach = replace(reach, reachable=False)
+    elif not used_to_answer:
+        reach = replace(reach, reachable=None)
+    return replace(nic, senses=replace(nic.senses, reach=reach)), tuple(outputs)
