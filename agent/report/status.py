@@ -104,10 +104,11 @@ def _nic_lines(nic: dict[str, Any]) -> list[str]:
         (nic["unobserved_gaps_total"], "unobserved gaps"),
     )
     lines = [
-        f"{nic['nic']}: {_health_in_words(nic)}{_link_in_words(nic)}{since}",
-        *(f"  evidence: {words}" for words in nic["evidence"]),
+        f"{nic['nic']}: {_health_in_words(nic)}",
+        *(f"  because {words}" for words in nic["evidence"]),
+        f"  {_link_in_words(nic)}{since}",
         f"  {hardware}{speed}{named}",
-        f"  {_reach_in_words(nic)}",
+        *(f"  {words}" for words in _reach_in_words(nic)),
         f"  {', '.join(f'{what} {count}' for count, what in counts)}",
     ]
     if nic["step"]:
@@ -117,17 +118,19 @@ def _nic_lines(nic: dict[str, Any]) -> list[str]:
 
 def _health_in_words(nic: dict[str, Any]) -> str:
     if nic["health"] is None:
-        return "not judged (neither in usb_nic.match nor ever seen with a default route); "
+        return "not judged, neither in usb_nic.match nor ever seen with a default route"
     since = nic["health_since_timestamp_seconds"]
-    return f"{nic['health'].upper()} since {_clock_time(since)}; "
+    return f"{nic['health'].upper()} since {_clock_time(since)}"
 
 
-def _reach_in_words(nic: dict[str, Any]) -> str:
+def _reach_in_words(nic: dict[str, Any]) -> list[str]:
+    if nic["health"] is None or not nic["carrier"]:
+        return []
     if nic["gateway"] is None:
-        return "no default route with a gateway leads through it"
+        return ["no default route with a gateway leads through it"]
     via = "" if nic["layer3_device"] == nic["device"] else f" on {nic['layer3_device']}"
     known = {True: "answers", False: "DOES NOT ANSWER any more", None: "has not answered yet"}
-    return f"gateway {nic['gateway']}{via} {known[nic['reachable']]}"
+    return [f"gateway {nic['gateway']}{via} {known[nic['reachable']]}"]
 
 
 def _link_in_words(nic: dict[str, Any]) -> str:

@@ -12,19 +12,26 @@ from agent.decide import decide
 from agent.model.facts import (
     ActionEnded,
     AdapterRead,
+    CountersRead,
     Fact,
+    ForgetRequested,
+    KernelLogRead,
     LinkGone,
     LinkSeen,
     LinksListed,
+    ProbeEnded,
     ReadFailed,
     SourceGap,
+    SpeedRead,
     Started,
     Stopping,
     StoreSpoiled,
     TimeReached,
+    UplinksRead,
 )
-from agent.model.identity import Link, Stamp
-from agent.model.outputs import Act, ListLinks, ReadAdapter, SetUsbPower
+from agent.model.identity import Counters, Link, Stamp, Uplink
+from agent.model.kernel_log import KERNEL_CLASSES, KernelMessage
+from agent.model.outputs import Act, ListLinks, ReadAdapter, ReadSpeed, ReadUplinks, SetUsbPower
 from agent.model.policy import NicMatch, Policy
 from agent.model.recording import RecordingEntry
 from agent.model.state import Durable, State
@@ -36,6 +43,11 @@ POLICIES = st.builds(
     mode=st.sampled_from(["observe", "remediate"]),
     match=st.sampled_from([(), (NicMatch(driver="r8152"),), (NicMatch(name="a", mac=LINK.mac),)]),
     ignore=st.sampled_from([(), (NicMatch(product_id="8157"),)]),
+    expect_speed_bits=st.sampled_from([None, 25 * 10**8]),
+)
+TOPICS = (
+    *("listing", "probe", "counters", "uplinks"),
+    *("read:2", "read:3", f"step:{CONNECTOR}", f"speed:{CONNECTOR}"),
 )
 IFINDEXES = st.integers(2, 4)
 STAMPS = st.builds(Stamp, st.integers(0, 10**12), st.integers(0, 10**18))
@@ -44,6 +56,7 @@ LINKS = st.builds(
     ifindex=IFINDEXES,
     device=st.sampled_from(["eth0", "enx1", "enx2"]),
     mac=st.sampled_from([LINK.mac, "02:00:00:00:00:01"]),
+    permanent_mac=st.sampled_from([LINK.mac, "02:00:00:00:00:01", ""]),
     admin_up=st.booleans(),
     carrier=st.booleans(),
     carrier_up_count=st.sampled_from([0, 1, 2, 3, 2**32 - 1]),
@@ -55,11 +68,32 @@ ADAPTERS = st.builds(
     st.just(ADAPTER),
     connector=st.sampled_from([CONNECTOR, "pci-0000:00:14.0-usb-0:2"]),
     device_number=st.integers(1, 3),
+    bus=st.sampled_from(["usb", "pci"]),
     driver=st.sampled_from(["r8152", "cdc_ncm"]),
+    mac_assignment=st.sampled_from([0, 1]),
+    usb_speed_bits=st.sampled_from([0, 480_000_000, 5_000_000_000]),
     power_control=st.sampled_from(["on", "auto", ""]),
 )
 QUESTIONS = st.one_of(
-    st.builds(ListLinks, st.integers(0, 5)), st.builds(ReadAdapter, IFINDEXES, st.just("eth0"))
+    st.builds(ListLinks, st.integers(0, 5)),
+    st.builds(ReadAdapter, IFINDEXES, st.just("eth0")),
+    st.builds(ReadSpeed, IFINDEXES, st.just("eth0")),
+    st.builds(ReadUplinks),
+)
+COUNTS = st.integers(0, 2000)
+COUNTERS = st.builds(Counters, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 2))
+GATEWAYS = st.sampled_from(["192.168.77.1", "192.168.77.254"])
+UPLINKS = st.builds(
+    Uplink, IFINDEXES, st.sampled_from(["eth0", "br0"]), st.none() | GATEWAYS, st.booleans()
+)
+MESSAGES = st.builds(
+    KernelMessage,
+    st.sampled_from(KERNEL_CLASSES),
+    st.sampled_from(["usb:2-1", "usb:1-1", "usb:", "pci:0000:00:14.0", "net:eth0", ""]),
+    st.integers(1, 5),
+    st.integers(0, 99),
+    st.integers(0, 10**12),
+    st.just("words"),
 )
 ACTIONS = st.builds(
     SetUsbPower,
@@ -81,13 +115,25 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(LinkSeen, STAMPS, LINKS),
     st.builds(LinkGone, STAMPS, IFINDEXES, st.just("eth0")),
     st.builds(LinksListed, STAMPS, st.integers(0, 5), st.lists(LINKS, max_size=4).map(tuple)),
-    st.builds(AdapterRead, STAMPS, IFINDEXES, st.one_of(st.none(), ADAPTERS), st.just("r8152")),
+    st.builds(AdapterRead, STAMPS, IFINDEXES, st.one_of(st.none(), ADAPTERS)),
+    st.builds(CountersRead, STAMPS, IFINDEXES, COUNTERS),
+    st.builds(SpeedRead, STAMPS, IFINDEXES, st.sampled_from([None, 10**9, 25 * 10**8])),
+    st.builds(UplinksRead, STAMPS, st.lists(UPLINKS, max_size=3).map(tuple)),
+    st.builds(ProbeEnded, STAMPS, IFINDEXES, GATEWAYS, st.booleans()),
+    st.builds(
+        KernelLogRead,
+        STAMPS,
+        st.integers(0, 99),
+        st.integers(0, 2),
+        st.lists(MESSAGES, max_size=3).map(tuple),
+    ),
+    st.builds(ForgetRequested, STAMPS, st.sampled_from([CONNECTOR, "a", "nonsense"])),
     st.builds(ReadFailed, STAMPS, QUESTIONS, st.just("gone")),
     st.builds(SourceGap, STAMPS, st.just("rtnetlink"), st.just("ENOBUFS")),
     st.builds(
         TimeReached,
         STAMPS,
-        st.sampled_from(["listing", "read:2", "read:3", f"step:{CONNECTOR}", "nonsense"]),
+        st.sampled_from([*TOPICS, "nonsense"]),
     ),
     st.builds(
         ActionEnded,
@@ -125,6 +171,10 @@ def check_invariants(state: State) -> None:
     for connector, nic in state.nics.items():
         assert connector == nic.adapter.connector
         assert nic.flaps_total <= nic.carrier_losses_total
+        assert nic.downtime_ns >= 0
+        health = nic.senses.health
+        if health is not None and nic.link is None:
+            assert "gone" == health.state
         assert nic.step is None or nic.link is not None or not nic.confirmed
 
 

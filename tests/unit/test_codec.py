@@ -23,7 +23,7 @@ def test_equal_values_give_equal_bytes() -> None:
 
 
 def test_a_fact_knows_its_kind() -> None:
-    entry = RecordingEntry(AdapterRead(Stamp(1, 2), 3, None, "virtio_net"), ())
+    entry = RecordingEntry(AdapterRead(Stamp(1, 2), 3, None), ())
 
     assert entry == from_json(to_json(entry), RecordingEntry)
 

@@ -120,11 +120,42 @@ BROKEN = {
     ),
     "a scalar where a section belongs": (
         "usb_nic: enx6c1ff71be8c8\n",
-        "c.yaml:1: usb_nic: expected keys and values (match, ignore), found 'enx6c1ff71be8c8'",
+        "c.yaml:1: usb_nic: expected keys and values "
+        "(match, ignore, expect_speed, probe, flapping), found 'enx6c1ff71be8c8'",
     ),
     "a section without content": (
         "usb_nic:\n",
-        "c.yaml:1: usb_nic: expected keys and values (match, ignore), found nothing",
+        "c.yaml:1: usb_nic: expected keys and values "
+        "(match, ignore, expect_speed, probe, flapping), found nothing",
+    ),
+    "a speed with a unit": (
+        "usb_nic:\n  expect_speed: 2.5G\n",
+        "c.yaml:2: usb_nic.expect_speed: expected a whole number of Mb/s from 10 to 400000, "
+        "found '2.5G'",
+    ),
+    "a duration without unit": (
+        "usb_nic:\n  probe:\n    interval: 2\n",
+        "c.yaml:3: usb_nic.probe.interval: expected a duration like 500ms, 10s, 5m or 2h, "
+        "from 200ms to 1m, found '2'",
+    ),
+    "a duration out of bounds": (
+        "usb_nic:\n  flapping: {within: 2d}\n",
+        "c.yaml:2: usb_nic.flapping.within: expected a duration like 500ms, 10s, 5m or 2h, "
+        "from 1s to 24h, found '2d'",
+    ),
+    "a timeout beyond the interval": (
+        "usb_nic:\n  probe: {interval: 1s, timeout: 3s}\n",
+        "c.yaml:2: usb_nic.probe.timeout: longer than the interval",
+    ),
+    "a name to probe": (
+        "usb_nic:\n  probe: {target: router.lan}\n",
+        "c.yaml:2: usb_nic.probe.target: expected gateway, or an IPv4 address in the NIC's own "
+        "network, found 'router.lan'",
+    ),
+    "more flaps than are remembered": (
+        "usb_nic:\n  flapping: {count: 65}\n",
+        "c.yaml:2: usb_nic.flapping.count: expected a whole number of flaps from 2 to 64, "
+        "found '65'",
     ),
     "an item that is no mapping": (
         "usb_nic:\n  match:\n    - r8152\n",

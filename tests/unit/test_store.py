@@ -37,8 +37,8 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
         (b"\x00" * 512, "damaged"),
         (b'{"format":1', "damaged"),
         (b"[" * 200_000, "damaged"),
-        (b'{"format":1,"type":"StoreFile"}', "missing field 'durable'"),
-        (b'{"format":2,"something":"newer"}', "format 2, and this version knows format 1"),
+        (b'{"format":2,"type":"StoreFile"}', "missing field 'durable'"),
+        (b'{"format":3,"something":"newer"}', "format 3, and this version knows format 2"),
         (b"x" * (store.FILE_BYTES_MAX + 1), "larger than"),
     ],
 )

@@ -49,9 +49,7 @@ class Plugged:
         self._tap = tap
         self._changed = threading.Condition()  # guards all of it
         self._settings = dict(_WHOLE)
-        self._registers = Registers(
-            speed=2500 if superspeed else 1000, mac=specimen.mac
-        )
+        self._registers = Registers(speed=2500 if superspeed else 1000, mac=specimen.mac)
         self._standard = requests.StandardRequests(superspeed=superspeed)
         self._receiving: deque[Urb] = deque()
         self._bus = Bus(superspeed=superspeed, port=specimen.port)

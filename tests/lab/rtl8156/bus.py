@@ -161,7 +161,7 @@ def _wait_until_gone() -> None:
 
 
 def _free_port(hub: str, index: int) -> int:
-    """This port of that speed, once it is free: one just unplugged needs a moment."""
+    """The port of that speed, once it is free: one just unplugged needs a moment."""
     deadline = time.monotonic() + PORT_SECONDS_MAX
     while True:
         port, state = [(port, state) for port, speed, state in _ports() if speed == hub][index]

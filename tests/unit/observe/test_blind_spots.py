@@ -31,12 +31,19 @@ def test_no_usb(root: Path) -> None:
     assert "/sys/bus/usb is missing" in spot
 
 
-@pytest.mark.parametrize("capabilities", ["0000000000000000", "fffffffffffeefff"])
+@pytest.mark.parametrize("capabilities", ["0000000000002000", "fffffffffffeefff"])
 def test_no_net_admin(root: Path, capabilities: str) -> None:
     (root / "proc/self/status").write_text(f"CapEff:\t{capabilities}\n")
 
     (spot,) = blind_spots(root)
     assert "CAP_NET_ADMIN" in spot
+
+
+def test_no_net_raw(root: Path) -> None:
+    (root / "proc/self/status").write_text("CapEff:\t0000000000001000\n")
+
+    (spot,) = blind_spots(root)
+    assert "reachability is unknown" in spot
 
 
 def test_another_network_namespace(root: Path) -> None:

@@ -53,6 +53,8 @@ class Sysfs:
     def pci_nic(self, device: str, ifindex: int, driver: str) -> None:
         netdev = self.root / PCI / "net" / device
         netdev.mkdir(parents=True)
+        (self.root / PCI / "vendor").write_text("0x8086\n")
+        (self.root / PCI / "device").write_text("0x15f3\n")
         self._driver(self.root / PCI, "pci", driver)
         self._net(netdev, ifindex, self.root / PCI)
 
@@ -81,6 +83,7 @@ class Sysfs:
 
     def _net(self, netdev: Path, ifindex: int, parent: Path | None) -> None:
         (netdev / "ifindex").write_text(f"{ifindex}\n")
+        (netdev / "addr_assign_type").write_text("0\n")
         if parent is not None:
             (netdev / "device").symlink_to(parent)
         class_net = self.root / "class/net"
@@ -104,20 +107,22 @@ def test_a_usb_nic(sysfs: Sysfs) -> None:
 
     expected = Adapter(
         connector="pci-0000:00:14.0-usb-0:1",
-        usb_path="2-1",
-        device_number=2,
+        bus="usb",
         driver="r8152",
         vendor_id="0bda",
         product_id="8156",
+        mac_assignment=0,
+        usb_path="2-1",
+        device_number=2,
         usb_speed_bits=5_000_000_000,
         power_control="auto",
     )
-    assert (expected, "r8152") == read_adapter(3, "enx1", sysfs.root)
+    assert expected == read_adapter(3, "enx1", sysfs.root)
 
 
 def test_behind_a_hub(sysfs: Sysfs) -> None:
     sysfs.usb_nic(usb=f"{PCI}/usb2/2-1/2-1.4")
-    adapter, _driver = read_adapter(3, "enx1", sysfs.root)
+    adapter = read_adapter(3, "enx1", sysfs.root)
 
     assert adapter is not None
     assert "pci-0000:00:14.0-usb-0:1.4" == adapter.connector
@@ -126,7 +131,7 @@ def test_behind_a_hub(sysfs: Sysfs) -> None:
 def test_a_platform_controller(sysfs: Sysfs) -> None:
     sysfs._bus("devices/platform/vhci_hcd.0", "platform")
     sysfs.usb_nic(usb="devices/platform/vhci_hcd.0/usb4/4-1")
-    adapter, _driver = read_adapter(3, "enx1", sysfs.root)
+    adapter = read_adapter(3, "enx1", sysfs.root)
 
     assert adapter is not None
     assert "platform-vhci_hcd.0-usb-0:1" == adapter.connector
@@ -135,17 +140,18 @@ def test_a_platform_controller(sysfs: Sysfs) -> None:
 def test_fallen_back_to_usb_2_it_is_still_the_same_connector(sysfs: Sysfs) -> None:
     device = sysfs.usb_nic(usb=f"{PCI}/usb1/1-5", speed="480")
     sysfs.port(device, f"{PCI}/usb1/1-0:1.0", 5, f"{PCI}/usb2/2-0:1.0", 1)
-    adapter, _driver = read_adapter(3, "enx1", sysfs.root)
+    adapter = read_adapter(3, "enx1", sysfs.root)
 
     assert adapter is not None
     assert "pci-0000:00:14.0-usb-0:1" == adapter.connector
     assert 480_000_000 == adapter.usb_speed_bits
+    assert ("1-5", "2-1") == (adapter.usb_path, adapter.companion_path)
 
 
 def test_fallen_back_to_usb_2_behind_a_hub(sysfs: Sysfs) -> None:
     device = sysfs.usb_nic(usb=f"{PCI}/usb1/1-5/1-5.2", speed="480")
     sysfs.port(device, f"{PCI}/usb1/1-5/1-5:1.0", 2, f"{PCI}/usb2/2-1/2-1:1.0", 4)
-    adapter, _driver = read_adapter(3, "enx1", sysfs.root)
+    adapter = read_adapter(3, "enx1", sysfs.root)
 
     assert adapter is not None
     assert "pci-0000:00:14.0-usb-0:1.4" == adapter.connector
@@ -155,8 +161,16 @@ def test_links_that_are_no_usb_nic(sysfs: Sysfs) -> None:
     sysfs.pci_nic("eno1", 2, "igc")
     sysfs.virtual("dummy0", 5)
 
-    assert (None, "igc") == read_adapter(2, "eno1", sysfs.root)
-    assert (None, "") == read_adapter(5, "dummy0", sysfs.root)
+    expected = Adapter(
+        connector="pci-0000:00:14.0",
+        bus="pci",
+        driver="igc",
+        vendor_id="8086",
+        product_id="15f3",
+        mac_assignment=0,
+    )
+    assert expected == read_adapter(2, "eno1", sysfs.root)
+    assert read_adapter(5, "dummy0", sysfs.root) is None
 
 
 def test_another_interface_by_that_name(sysfs: Sysfs) -> None:
@@ -176,7 +190,7 @@ def test_a_device_that_vanishes_while_it_is_read(sysfs: Sysfs) -> None:
 
 def test_without_power_management(sysfs: Sysfs) -> None:
     sysfs.usb_nic(power_control=None)
-    adapter, _driver = read_adapter(3, "enx1", sysfs.root)
+    adapter = read_adapter(3, "enx1", sysfs.root)
 
     assert adapter is not None
     assert "" == adapter.power_control

@@ -73,7 +73,8 @@ def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 
 def test_a_link_message(wire: Wire) -> None:
-    (fact,) = wire.read(message())
+    permanent = bytes.fromhex(LINK.mac.replace(":", ""))
+    (fact,) = wire.read(message(perm_address=permanent))
 
     assert isinstance(fact, LinkSeen)
     assert LINK == fact.link

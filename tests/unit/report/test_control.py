@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.report.control import ControlServer, NoDaemon, ask
+from agent.report.control import ControlServer, NoDaemon, Refused, ask
 from tests.unit.report.snapshots import a_busy_snapshot
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "control.sock"
-    server = ControlServer(path, a_busy_snapshot)
+    server = ControlServer(path, a_busy_snapshot, lambda _name: None)
     yield path
     server.close()
 
@@ -29,7 +30,7 @@ def test_only_its_owner_may_ask(path: Path) -> None:
 
 
 def test_an_unknown_verb_is_refused(path: Path) -> None:
-    with pytest.raises(NoDaemon, match="unknown verb 'explode'"):
+    with pytest.raises(Refused, match="unknown verb 'explode'"):
         ask(path, "explode")
 
 
@@ -59,7 +60,7 @@ def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
         dead.bind(str(path))
     with pytest.raises(NoDaemon, match="Is it running"):
         ask(path, "status")
-    server = ControlServer(path, a_busy_snapshot)
+    server = ControlServer(path, a_busy_snapshot, lambda _name: None)
 
     assert "status" in ask(path, "status")
     server.close()
@@ -69,3 +70,35 @@ def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
 def test_no_daemon_at_all(tmp_path: Path) -> None:
     with pytest.raises(NoDaemon, match=r"no daemon answers at .*make run"):
         ask(tmp_path / "control.sock", "status")
+
+
+GONE = "pci-0000:00:14.0-usb-0:2"  # in the busy snapshot; `uplink` is present
+
+
+@pytest.mark.parametrize(
+    ("nic", "words"),
+    [
+        ("uplink", "uplink is present as enx6c1ff71be8c8: only a NIC that is gone is forgotten"),
+        ("downlink", f"no NIC is called 'downlink'; known: uplink, {GONE}, pci-0000:03:00.0"),
+    ],
+)
+def test_what_cannot_be_forgotten(path: Path, nic: str, words: str) -> None:
+    with pytest.raises(Refused) as refused:
+        ask(path, "forget", nic=nic)
+
+    assert words == str(refused.value)
+
+
+def test_forgotten_is_said_once_it_is_so(tmp_path: Path) -> None:
+    snapshots = [a_busy_snapshot()]
+
+    def forget(name: str) -> None:
+        state = snapshots[-1].state
+        rest = {key: nic for key, nic in state.nics.items() if nic.nic != name}
+        snapshots.append(replace(snapshots[-1], state=replace(state, nics=rest)))
+
+    path = tmp_path / "control.sock"
+    server = ControlServer(path, lambda: snapshots[-1], forget)
+
+    assert {"forgotten": GONE} == ask(path, "forget", nic=GONE)
+    server.close()
