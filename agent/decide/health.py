@@ -25,6 +25,10 @@ from agent.model.state import HEALTH_STATES, Health, HealthState, Nic, State
 
 TX_TIMEOUT_SECONDS = 30
 ERRORS_SECONDS = 60
+# A NIC that goes is set down first, one that comes is down first, and a carrier that comes has no
+# speed yet: what may pass within a moment is in the metrics at once, and told once it stays.
+PASSING_STATES: tuple[HealthState, ...] = ("disabled", "down", "healthy")
+SETTLE_SECONDS = 1
 CONTROL_ERROR_SECONDS = 60
 
 _BEST = HEALTH_STATES[-1]
@@ -62,12 +66,14 @@ class Check:
     evidence: Callable[[Nic, Policy, Stamp], str | None]
 
 
-def judge_all(before: State, after: State, policy: Policy, at: Stamp) -> Decision:
-    """Judge what a fact has changed; everything, once the first look is complete."""
+def judge_all(
+    before: State, after: State, policy: Policy, at: Stamp, *, time_passed: bool
+) -> Decision:
+    """Judge what a fact has changed; everything, as time passes and with the first full look."""
     outputs: list[Output] = []
-    first = after.watch_told and not before.watch_told
+    everything = time_passed or before.watch_told != after.watch_told
     for connector, nic in tuple(after.nics.items()):
-        if nic is before.nics.get(connector) and not first:
+        if nic is before.nics.get(connector) and not everything:
             continue
         judged = account(nic, at)
         if after.watch_told:
@@ -88,20 +94,27 @@ def _judge(nic: Nic, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]
     speaking = [(check, words) for check, words in found if words is not None]
     states = {check.state for check, _ in speaking}
     state = next((state for state in HEALTH_STATES if state in states), _BEST)
-    health = Health(
-        state=state,
-        checks=tuple(check.name for check, _ in speaking if check.state == state),
-        evidence=tuple(words for _, words in speaking),
-        since_wall_ns=before.since_wall_ns if before and before.state == state else at.wall_ns,
-    )
-    if health == before:
-        return nic, ()
-    judged = replace(nic, senses=replace(nic.senses, health=health))
-    if before is not None and (before.state, before.checks) == (health.state, health.checks):
-        return judged, ()
+    since = before.since if before is not None and before.state == state else at
+    checks = tuple(check.name for check, _ in speaking if check.state == state)
+    evidence = tuple(words for _, words in speaking)
+    said = before.told_state if before else None
+    already_told = before is not None and (said, before.told_checks) == (state, checks)
+    passing = state in PASSING_STATES and _recent(since.boottime_ns, SETTLE_SECONDS, at)
+    if already_told or (passing and said is not None):
+        told_checks = before.told_checks if before else ()
+        health = Health(state, checks, evidence, since, said, told_checks)
+        return _with_health(nic, health), ()
     device = nic.link.device if nic.link else "no interface"
-    said = before.state if before else "unknown"
-    return judged, (Tell(_VERDICTS[state](nic.nic, device, said, health.evidence)),)
+    verdict = _VERDICTS[state](nic.nic, device, said or "unknown", evidence)
+    return _with_health(nic, Health(state, checks, evidence, since, state, checks)), (
+        Tell(verdict),
+    )
+
+
+def _with_health(nic: Nic, health: Health) -> Nic:
+    if health == nic.senses.health:
+        return nic
+    return replace(nic, senses=replace(nic.senses, health=health))
 
 
 def _matters(nic: Nic, policy: Policy) -> bool:
@@ -129,7 +142,8 @@ def _disabled(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 
 
 def _no_carrier(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
-    return "it is set up and has no carrier" if nic.link and not is_up(nic.link) else None
+    without = nic.link is not None and nic.link.admin_up and not nic.link.carrier
+    return "it is set up and has no carrier" if without else None
 
 
 def _gave_up(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:

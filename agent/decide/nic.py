@@ -59,7 +59,8 @@ def decide(state: State, fact: Fact, policy: Policy) -> Decision:
     """Route the fact to its rule; say once what is watched; judge what has changed."""
     after, outputs = _route(state, fact, policy)
     after, told = listing.announce(after, policy)
-    after, judged = health.judge_all(state, after, policy, fact.at)
+    time_passed = isinstance(fact, TimeReached)
+    after, judged = health.judge_all(state, after, policy, fact.at, time_passed=time_passed)
     return after, (*outputs, *told, *judged)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
-from agent.model.identity import Adapter, Counters, Link, Uplink
+from agent.model.identity import Adapter, Counters, Link, Stamp, Uplink
 from agent.model.kernel_log import KernelSeen
 
 StepPhase: TypeAlias = Literal["running", "verifying"]
@@ -45,7 +45,9 @@ class Health:
     state: HealthState
     checks: tuple[str, ...]
     evidence: tuple[str, ...]
-    since_wall_ns: int
+    since: Stamp
+    told_state: HealthState | None = None  # what people were told last
+    told_checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import socket
 import struct
 import time
 
+LATE_PACKETS_MAX = 64  # in a storm of other people's ARP there is always one more
+
 _ETH_P_ARP, _ETH_P_IP = 0x0806, 0x0800
 _ARPHRD_ETHER = 1
 _REQUEST, _REPLY = 1, 2
@@ -18,7 +20,7 @@ _BROADCAST = b"\xff" * 6
 _HEADER = struct.Struct("!HHBBH")
 _PACKET = struct.Struct("!HHBBH6s4s6s4s")
 _DISCARD_PORT = 9
-_LINK_ADDRESS_BYTES = 6
+_LINK_ADDRESS_BYTES, _ADDRESS_BYTES = 6, 4
 
 
 def answers(device: str, target: str, timeout_seconds: float) -> bool:
@@ -38,25 +40,28 @@ def is_reply_of(packet: bytes, target: str) -> bool:
     """Whether an ARP packet says where `target` is; anything else, broken ones too, does not."""
     if len(packet) < _PACKET.size:
         return False
-    hardware, protocol, _, _, operation, _, sender, _, _ = _PACKET.unpack_from(packet)
-    kinds = (hardware, protocol, operation)
-    return kinds == (_ARPHRD_ETHER, _ETH_P_IP, _REPLY) and sender == socket.inet_aton(target)
+    *kind, _, sender, _, _ = _PACKET.unpack_from(packet)
+    expected = [_ARPHRD_ETHER, _ETH_P_IP, _LINK_ADDRESS_BYTES, _ADDRESS_BYTES, _REPLY]
+    return kind == expected and sender == socket.inet_aton(target)
 
 
 def _answered(arp: socket.socket, target: str, deadline: float) -> bool:
-    """Looks once more after the deadline: on a starved machine the answer may lie there."""
-    while True:
+    """Looks on after the deadline: on a starved machine the answer may lie there."""
+    late = 0
+    while late < LATE_PACKETS_MAX:
         left_seconds = deadline - time.monotonic()
         ready, _, _ = select.select([arp], [], [], max(0.0, left_seconds))
         if not ready:
             return False
+        late += left_seconds <= 0
         packet, sender = arp.recvfrom(_PACKET.size)
         if sender[2] != socket.PACKET_OUTGOING and is_reply_of(packet, target):
             return True
+    return False
 
 
 def _request(link_address: bytes, source: str, target: str) -> bytes:
-    header = _HEADER.pack(_ARPHRD_ETHER, _ETH_P_IP, len(link_address), 4, _REQUEST)
+    header = _HEADER.pack(_ARPHRD_ETHER, _ETH_P_IP, len(link_address), _ADDRESS_BYTES, _REQUEST)
     sender = link_address + socket.inet_aton(source)
     return header + sender + b"\0" * 6 + socket.inet_aton(target)
 

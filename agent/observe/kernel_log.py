@@ -86,7 +86,6 @@ class KernelLog:
         for _ in range(RECORDS_PER_READ_MAX):
             record = self._next_record()
             if record is None:
-                self._caught_up = True
                 break
             if record == b"":
                 continue
@@ -104,8 +103,11 @@ class KernelLog:
         try:
             record = os.read(self._descriptor, RECORD_BYTES_MAX)
         except BlockingIOError:
+            self._caught_up = True
+            self.failure = None
             return None
         except BrokenPipeError:
+            self.failure = None
             return b""  # EPIPE: overwritten meanwhile; the next read goes on with the oldest
         except OSError as error:
             self.failure = f"{self._path}: {error.strerror}"

@@ -1,8 +1,9 @@
 """Which of the kernel's messages mean something: a table, from the drivers' own sources.
 
-The first class that fits counts. What is not in the table is not taken up, and some lines must
-not be: a healthy unbind prints `Stop submitting intr, status -108`, a healthy start `unable to
-load firmware patch`, and Cilium's pods `eth0: renamed from tmpXXXXX`.
+Where two classes fit, what stands first in the line counts. What is not in the table is not
+taken up, and some lines must not be: a healthy unbind prints `Stop submitting intr, status
+-108`, a healthy start `unable to load firmware patch`, and Cilium's pods `eth0: renamed from
+tmpXXXXX`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PATTERNS: Mapping[KernelClass, str] = {
     # drivers/net/usb/r8152.c: r8152_control_msg, rtl8152_probe_once
     "gave_up": r"Tried to reset \d+ times; giving up",
     "probe_failed": r"failed probe after \d+ tries|Unknown version 0x|"
-    r"Needed \d+ retries to read version",
+    r"Needed \d+ retries to read version|probe with driver \S+ failed",
     # r8152_control_msg; aqc111.c, ax88179_178a.c: *_read_cmd, *_write_cmd
     "control_error": r"Failed to (?:read|write) (?:\d+ bytes at|reg index)|"
     r"Failed to (?:read|write)\(0x|Get ether addr fail",
@@ -36,7 +37,8 @@ PATTERNS: Mapping[KernelClass, str] = {
     "usb_slow": r"not running at top speed",
     "enumeration_error": r"Cannot enable\. Maybe the USB cable is bad|device descriptor read/|"
     r"device not accepting address|attempt power cycle|unable to enumerate USB device|"
-    r"config error|connect-debounce failed|disabled by hub \(EMI\?\)|USB reset failed",
+    r"config error|connect-debounce failed|disabled by hub \(EMI\?\)|USB reset failed|"
+    r"can't set config|can't read configurations|not responding to setup address|cannot reset \(",
     "over_current": r"over-current condition",
     "link_power": r"[Ee]nable of device-initiated U\d failed|"
     r"[Dd]isable of device-initiated U\d failed",
@@ -49,16 +51,19 @@ PATTERNS: Mapping[KernelClass, str] = {
     # net/core/skbuff.c by way of rtl8152_start_xmit
     "offload_error": r"skb_to_sgvec fail",
     # rtl8152_probe_once; usbnet_probe, aqc111 and ax88179_178a by way of it
-    "driver_bound": r"\bv\d+\.\d+\.\d+$|: register '",
+    "driver_bound": r"^r8152 .*: v\d+\.\d+\.\d+$|: register '",
 }
-_CLASSES = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in PATTERNS.items()))
+_CLASSES = re.compile(
+    "|".join(f"(?P<{name}>{pattern})" for name, pattern in PATTERNS.items()), re.ASCII
+)
 
 # Who is meant, at the beginning of a line: what is no device of ours ends the search here.
 _SUBJECT = re.compile(
     r"(?P<driver>[\w-]+) (?P<path>\d+-\d+(?:\.\d+)*)(?::\d+\.\d+)?[ :]"
     r"|usb (?P<hub>usb\d+|\d+-[\d.]+)-port(?P<port>\d+): "
     r"|xhci[\w-]* (?P<pci>[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]): "
-    r"|NETDEV WATCHDOG: (?P<watched>\S+) \("
+    r"|NETDEV WATCHDOG: (?P<watched>\S+) \(",
+    re.ASCII,
 )
 
 

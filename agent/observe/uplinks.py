@@ -38,7 +38,10 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
         if not (netdev / "device").exists():
             continue
         above = [netdev.name, *_above(root, netdev.name)]
-        ifindex = int((netdev / "ifindex").read_text())
+        try:
+            ifindex = int((netdev / "ifindex").read_text())
+        except FileNotFoundError:
+            continue  # gone meanwhile
         routed = next((name for name in above if name in devices), None)
         gateways = (r.gateway for r in routes4 if r.device == routed and r.gateway)
         # Without a default route, an address would be that of what it is a port of.
@@ -89,6 +92,6 @@ def _default_devices6(root: Path) -> Iterator[str]:
         fields = line.split()
         if len(fields) < _FIELDS6 or int(fields[1], 16):
             continue
-        flags = int(fields[8], 16)
-        if flags & _RTF_GATEWAY and not flags & _RTF_REJECT:
+        # Every IPv6 kernel has a reject route to everywhere on lo, for when there is no other.
+        if not int(fields[8], 16) & _RTF_REJECT and fields[9] != "lo":
             yield fields[9]

@@ -47,7 +47,7 @@ def _nic(nic: Nic) -> dict[str, Any]:
         "speed_bits": nic.senses.speed_bits,
         "health": health.state if health else None,
         "evidence": list(health.evidence) if health else [],
-        "health_since_timestamp_seconds": health.since_wall_ns / _SECOND_NS if health else None,
+        "health_since_timestamp_seconds": health.since.wall_ns / _SECOND_NS if health else None,
         "gateway": uplink.gateway if uplink else None,
         "layer3_device": uplink.layer3_device if uplink else None,
         "reachable": nic.senses.reach.reachable,

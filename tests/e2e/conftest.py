@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.service import Daemon
+from tests.e2e.uplink import Uplink
 from tests.lab import images
 from tests.lab.machine import VirtualMachine, booted
 from tests.lab.rtl8156.client import Rtl8156
@@ -71,6 +72,18 @@ def adapter(machine: VirtualMachine) -> Rtl8156:
     """The machine's adapter, whole and with a working network behind it."""
     plug_in(machine)
     return Rtl8156(machine)
+
+
+@pytest.fixture
+def uplink(machine: VirtualMachine, adapter: Rtl8156) -> Iterator[Uplink]:
+    """The product, observing the adapter as the node's uplink, its gateway known to answer."""
+    uplink = Uplink(machine)
+    try:
+        uplink.wait_until_reached()
+        uplink.wait_for_state("healthy")
+        yield uplink
+    finally:
+        uplink.close()
 
 
 @pytest.fixture

@@ -46,8 +46,8 @@ def flap(machine: VirtualMachine, adapter: Rtl8156) -> None:
 
 
 def status_of_the_nic(node: VirtualMachine) -> dict[str, Any]:
-    (nic,) = json.loads(node.run("nodemend status --json").stdout)["nics"]
-    return dict(nic)
+    nics = json.loads(node.run("nodemend status --json").stdout)["nics"]
+    return dict(next(nic for nic in nics if nic["nic"] == "uplink"))
 
 
 def test_a_flap_shows_everywhere_within_a_second(
@@ -90,8 +90,7 @@ def test_a_flap_shows_everywhere_within_a_second(
     )
     assert back_at == pytest.approx(nic["last_carrier_change_timestamp_seconds"], abs=1e-3)
     assert (
-        "enx6c1ff71be8c8 (6c:1f:f7:1b:e8:c8) has a carrier"
-        in machine.run("nodemend status").stdout
+        "enx6c1ff71be8c8 (6c:1f:f7:1b:e8:c8) has a carrier" in machine.run("nodemend status").stdout
     )
 
     # And so does the truth.

@@ -69,6 +69,10 @@ class Node(ABC):
         lines = self.run(f"journalctl --no-pager -o json {arguments}").stdout.splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
+    def journal_text(self, lines: int = 40) -> str:
+        """The product's latest lines, for a failure's message."""
+        return self.run(f"journalctl -t nodemend --no-pager -o short-precise -n {lines}").stdout
+
     def wait_until(self, command: str, deadline_seconds: float = 60.0) -> str:
         """Repeat a command until it succeeds, and return what it printed."""
         deadline = time.monotonic() + deadline_seconds

@@ -37,7 +37,7 @@ class Unkillable(Child):
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Child]]:
     children: list[Child] = []
     monkeypatch.setattr(Child, "started", children, raising=False)
-    monkeypatch.setattr(speed.subprocess, "Popen", Child)
+    monkeypatch.setattr(subprocess, "Popen", Child)
     yield children
     for child in children:
         child.send_signal(signal.SIGKILL)
@@ -108,7 +108,7 @@ def test_after_a_hang_that_could_be_ended_the_next_reading_is_made(
 def test_a_child_that_cannot_be_killed_is_not_multiplied(
     tmp_path: Path, hanging: Path, started: list[Child], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speed.subprocess, "Popen", Unkillable)
+    monkeypatch.setattr(subprocess, "Popen", Unkillable)
     monkeypatch.setattr(speed, "KILL_SECONDS", 0.05)
     reader = SpeedReader()
     with pytest.raises(TimeoutError, match="no answer within"):

@@ -47,7 +47,7 @@ def a_busy_snapshot() -> Snapshot:
         uplink=replace(uplink, ifindex=6, layer3_device="br0"),
         reach=Reach(reachable=True),
         speed_bits=1_000_000_000,
-        health=Health("degraded", ("slow_link",), ("the link runs at 1000 Mb/s",), WALL_BASE_NS),
+        health=Health("degraded", ("slow_link",), ("the link runs at 1000 Mb/s",), node.at()),
     )
     bridged = replace(
         nic,

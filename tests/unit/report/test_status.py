@@ -24,7 +24,7 @@ pci-0000:00:14.0-usb-0:2: not judged, neither in usb_nic.match nor ever seen wit
   cdc_ncm, 0bda:8156, USB at 5000 Mb/s
   carrier losses 0, flaps 0, disconnects 1, unobserved gaps 0
 
-pci-0000:03:00.0: DEGRADED since 2023-11-14 22:13:20
+pci-0000:03:00.0: DEGRADED since 2023-11-14 22:13:28
   because the link runs at 1000 Mb/s
   enp3s0 (6c:1f:f7:1b:e8:c8) has a carrier, last carrier change 2023-11-14 22:13:27
   igc, 1af4:0001, link at 1000 Mb/s

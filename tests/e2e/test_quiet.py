@@ -1,0 +1,133 @@
+"""What looks like a fault and is none: nothing that would worry anybody is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+from tests.e2e.test_flap import sample
+from tests.e2e.uplink import CONFIG, DEVICE, GATEWAY, REACHABLE, SYSFS, Uplink
+from tests.lab.machine import SSH_PORT, VirtualMachine
+from tests.lab.rtl8156.client import Rtl8156
+
+pytestmark = pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+
+PROBES = 'nodemend_source_facts_total{source="probe"}'
+LISTINGS = "nodemend_monitor_last_success_timestamp_seconds"
+IGNORE_ARP = "ip netns exec lan sysctl -q -w net.ipv4.conf.all.arp_ignore={}"
+PODS = """
+for i in $(seq 20); do
+    ip netns add pod$i && ip link add lxc$i type veth peer name tmp1234$i
+    ip link set tmp1234$i netns pod$i && ip netns exec pod$i ip link set tmp1234$i name eth0
+    ip link set lxc$i up && ip netns exec pod$i ip link set eth0 up
+done
+for i in $(seq 20); do ip netns del pod$i; done
+"""
+STARVE = "for i in 1 2 3 4 5 6 7 8; do timeout 20 chrt -r 1 sh -c 'while :; do :; done' & done"
+
+
+def wait_for_probes(uplink: Uplink, count: int) -> None:
+    """So many more probes, answered or not."""
+    before = sample(uplink.machine.get("/metrics"), PROBES) or 0
+    deadline = time.monotonic() + 120
+    while (sample(uplink.machine.get("/metrics"), PROBES) or 0) < before + count:
+        assert time.monotonic() < deadline, "it does not probe any more"
+        time.sleep(0.5)
+
+
+def test_a_nic_that_boots(machine: VirtualMachine, adapter: Rtl8156) -> None:
+    """cdc_ncm first, then r8152; no firmware; another name at first."""
+    uplink = Uplink(machine, CONFIG)
+    uplink.daemon.stop()
+    adapter.unplug()
+    machine.run("rm -f /var/lib/nodemend/state.json; systemctl start nodemend")
+    uplink.wait_for_sample('nodemend_monitor_up{monitor="nic"}', 1)
+    since = machine.run("date +%s.%N").stdout.strip()
+    adapter.plug()
+    uplink.wait_for_state("healthy")
+    uplink.wait_until_reached()
+    uplink.close()
+
+    told = machine.journal(f"-t nodemend --since=@{since} -p warning")
+    # Configuration 2 comes first, and goes: what is gone then was there for a tenth of a second.
+    allowed = ("nic_disconnected", "nic_gone")
+    assert [] == [e["MESSAGE"] for e in told if e.get("NODEMEND_EVENT") not in allowed]
+
+
+def test_pods_that_come_and_go(uplink: Uplink) -> None:
+    uplink.machine.run(PODS, timeout_seconds=120)
+    wait_for_probes(uplink, 5)
+
+    assert "renamed from tmp1234" in uplink.machine.run("journalctl -k -o cat").stdout
+    assert [] == uplink.complaints()
+    assert "healthy" == uplink.state()
+
+
+def test_a_healthy_unbind(uplink: Uplink) -> None:
+    """The driver prints `Stop submitting intr, status -108` on its way out."""
+    machine = uplink.machine
+    interface = machine.run(f"basename $(realpath {SYSFS}/device)").stdout.strip()
+    driver = "/sys/bus/usb/drivers/r8152"
+    machine.run(f"echo {interface} > {driver}/unbind")
+    uplink.wait_for_state("gone")
+    machine.run(f"echo {interface} > {driver}/bind")
+    uplink.wait_for_state("healthy")
+
+    stopped = 'nodemend_nic_kernel_messages_total{class="interrupt_stopped",nic="uplink"}'
+    assert 0 == sample(machine.get("/metrics"), stopped)
+    told = {entry["NODEMEND_EVENT"] for entry in uplink.daemon.events()}
+    assert not told & {"nic_degraded", "nic_wedged", "nic_flapping", "carrier_lost"}
+
+
+def test_a_gateway_that_ignores_arp(machine: VirtualMachine, adapter: Rtl8156) -> None:
+    """It never answered: whether it can be reached is not known, and said to be unknown."""
+    machine.run(IGNORE_ARP.format(8))
+    uplink = Uplink(machine, CONFIG)
+    try:
+        uplink.wait_for_state("healthy")
+        wait_for_probes(uplink, 20)
+        assert [] == uplink.complaints()
+        assert "healthy" == uplink.state()
+        assert sample(machine.get("/metrics"), REACHABLE) is None
+        assert "has not answered yet" in machine.run("nodemend status").stdout
+    finally:
+        machine.run(IGNORE_ARP.format(0))
+        uplink.close()
+
+
+def test_a_saturated_link(uplink: Uplink) -> None:
+    uplink.machine.run(
+        f"timeout 25 ping -f -s 1400 -I {DEVICE} {GATEWAY} > /dev/null; true", timeout_seconds=60
+    )
+
+    assert [] == uplink.complaints()
+    assert "healthy" == uplink.state()
+
+
+def test_a_starved_processor(uplink: Uplink) -> None:
+    uplink.machine.run(f"{STARVE}; wait", timeout_seconds=240)
+    wait_for_probes(uplink, 3)
+
+    assert [] == uplink.complaints()
+    assert "healthy" == uplink.state()
+
+
+def test_a_machine_that_was_paused(machine: VirtualMachine, uplink: Uplink) -> None:
+    forward = f"hostfwd=tcp:127.0.0.1:{machine.port(SSH_PORT)}-"
+    found = subprocess.run(
+        ["pgrep", "-f", f"qemu.*{forward}"], stdout=subprocess.PIPE, text=True, check=True
+    )
+    (emulator,) = [int(line) for line in found.stdout.split()]
+    os.kill(emulator, signal.SIGSTOP)
+    try:
+        time.sleep(20)  # the pause is what this is about
+    finally:
+        os.kill(emulator, signal.SIGCONT)
+    wait_for_probes(uplink, 10)
+
+    assert [] == uplink.complaints()
+    assert "healthy" == uplink.state()

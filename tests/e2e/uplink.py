@@ -1,0 +1,93 @@
+"""The adapter as the node's uplink: named, judged, and with a gateway behind it."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.service import Daemon
+from tests.e2e.test_flap import DEADLINE_SECONDS, sample
+from tests.lab.machine import VirtualMachine
+
+DEVICE = "enx6c1ff71be8c8"
+SYSFS = f"/sys/class/net/{DEVICE}"
+GATEWAY = "192.168.77.1"
+STATES = ("gone", "disabled", "down", "wedged", "flapping", "degraded", "healthy")
+REACHABLE = 'nodemend_nic_reachable{nic="uplink"}'
+CONFIG = """\
+usb_nic:
+  match: [{vendor_id: "0bda", name: uplink}]
+  expect_speed: 2500
+  probe: {interval: 1s, timeout: 900ms}
+"""
+ROUTE = "/etc/systemd/network/20-usb.network.d/gateway.conf"
+
+
+class Uplink:
+    """A daemon that watches it, and what it says."""
+
+    def __init__(self, machine: VirtualMachine, config: str = CONFIG) -> None:
+        self.machine = machine
+        machine.write(ROUTE, f"[Network]\nGateway={GATEWAY}\n")
+        machine.run("networkctl reload")
+        machine.wait_until(f"ip route show default dev {DEVICE} | grep -q {GATEWAY}")
+        self.daemon = Daemon(machine, config)
+
+    def close(self) -> None:
+        self.daemon.stop()
+        self.machine.run(f"rm {ROUTE}; networkctl reload")
+
+    def state(self) -> str | None:
+        """The NIC's health as /metrics tells it."""
+        text = self.machine.get("/metrics")
+        shown = [s for s in STATES if sample(text, _health(s)) == 1]
+        return shown[0] if shown else None
+
+    def wait_for_state(self, *states: str, seconds: float = DEADLINE_SECONDS) -> str:
+        """Until /metrics shows one of the states."""
+        deadline = time.monotonic() + seconds
+        while (state := self.state()) not in states:
+            if time.monotonic() > deadline:
+                pytest.fail(f"{state} instead of {states}:\n{self.machine.journal_text()}")
+            time.sleep(0.2)
+        return str(state)
+
+    def wait_until_told(self, event: str, words: str) -> dict[str, str]:
+        """Until the journal has the event, for people and with its evidence as a field."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            for entry in self.daemon.events(event):
+                if words in entry["MESSAGE"]:
+                    return entry
+            if time.monotonic() > deadline:
+                said = "\n".join(entry["MESSAGE"] for entry in self.daemon.events())
+                pytest.fail(f"no {event} with {words!r}:\n{said}")
+            time.sleep(0.5)
+
+    def wait_until_reached(self) -> None:
+        self.wait_for_sample(REACHABLE, 1)
+
+    def wait_for_sample(self, series: str, value: float) -> str:
+        text = ""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < deadline:
+            text = self.machine.get("/metrics")
+            if sample(text, series) == value:
+                return text
+            time.sleep(0.2)
+        pytest.fail(f"{series} did not become {value}:\n{text}")
+
+    def status(self) -> dict[str, Any]:
+        nics = json.loads(self.machine.run("nodemend status --json").stdout)["nics"]
+        return dict(next(nic for nic in nics if nic["nic"] == "uplink"))
+
+    def complaints(self) -> list[str]:
+        """What was told that would worry somebody."""
+        return [e["MESSAGE"] for e in self.daemon.events() if int(e["PRIORITY"]) <= 4]
+
+
+def _health(state: str) -> str:
+    return f'nodemend_nic_health{{nic="uplink",state="{state}"}}'
