@@ -30,6 +30,7 @@ from agent.model.facts import (
     ActionEnded,
     Fact,
     ForgetRequested,
+    ReadFailed,
     Started,
     Stopping,
     StoreSpoiled,
@@ -202,6 +203,9 @@ class Daemon:
         match output:
             case Ask(FollowKernelLog(after_sequence)):
                 self._kernel_log.follow(after_sequence)
+                if self._kernel_log.missing:
+                    missing = self._kernel_log.missing
+                    self._deliver(ReadFailed(clock.now(), output.question, missing))
             case Ask(question):
                 self._inquiry.ask(question)
             case Wake(at_boottime_ns, topic):

@@ -94,7 +94,7 @@ def _adopt(
         senses=Senses(uplink=uplink, health=known.senses.health),
     )
     nic, changes = links.update(nic, bystander.latest, policy, at)
-    return links.with_nic(state, nic), (*departed, *told, *changes)
+    return links.with_nic(state, nic), (*departed, *told, *changes, links.routes_follow(at))
 
 
 def _in_its_own_plug(state: State, adapter: Adapter) -> Adapter:

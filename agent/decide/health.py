@@ -176,7 +176,7 @@ def _flapping(nic: Nic, policy: Policy, at: Stamp) -> str | None:
 
 
 def _slow_link(nic: Nic, policy: Policy, _at: Stamp) -> str | None:
-    speed, expected = nic.senses.speed_bits, policy.expect_speed_bits
+    speed, expected = nic.speed_bits, policy.expect_speed_bits
     if speed is None or expected is None or speed >= expected:
         return None
     return f"the link runs at {speed // _MEGABIT} Mb/s, expected are {expected // _MEGABIT}"

@@ -24,7 +24,7 @@ def apply(state: State, fact: KernelLogRead) -> Decision:
     outputs: list[Output] = []
     if fact.lost:
         outputs.append(Tell(KernelLogOverrun(fact.lost)))
-    state = replace(state, kernel_log_sequence=fact.last_sequence)
+    state = replace(state, kernel_log_sequence=fact.last_sequence, kernel_log_heard=True)
     for message in fact.messages:
         for nic in tuple(state.nics.values()):
             if _is_about(message, nic):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import speed, tune
+from agent.decide import tune
 from agent.decide.carrier import CarrierChange, carrier_change, is_older, is_up
 from agent.decide.decision import SECOND_NS, Decision
 from agent.model.identity import Link, Stamp
@@ -20,7 +20,7 @@ from agent.model.verdicts import (
     NicReturned,
 )
 
-ROUTES_TOPIC, ROUTES_SECONDS = "uplinks", 3  # networkd or NetworkManager need a moment
+ROUTES_TOPIC, ROUTES_SECONDS = "uplinks", 3
 
 
 def nic_of(state: State, ifindex: int) -> Nic | None:
@@ -85,11 +85,15 @@ def update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> tuple[Nic, tuple[
     if change.returns and link.carrier:
         outputs.append(Tell(CarrierReturned(nic.nic, link.device, nic.flaps_total)))
     nic = _sensed(nic, before, change)
-    nic, asked = speed.consider(nic, at)
+    if is_up(link) and change.changed:
+        outputs.append(routes_follow(at))
     nic, step_outputs = tune.consider(nic, policy, at)
-    if asked:  # a carrier that is new: routes will follow
-        outputs.append(Wake(at.boottime_ns + ROUTES_SECONDS * SECOND_NS, ROUTES_TOPIC))
-    return nic, (*outputs, *asked, *step_outputs)
+    return nic, (*outputs, *step_outputs)
+
+
+def routes_follow(at: Stamp) -> Wake:
+    """A carrier is there: networkd or NetworkManager need a moment, then routes are there too."""
+    return Wake(at.boottime_ns + ROUTES_SECONDS * SECOND_NS, ROUTES_TOPIC)
 
 
 def _counted(nic: Nic, change: CarrierChange, at: Stamp) -> Nic:
@@ -116,8 +120,8 @@ def _sensed(nic: Nic, before: Link, change: CarrierChange) -> Nic:
         seen = {c: s for c, s in nic.kernel_seen.items() if c != "interrupt_stopped"}
         nic = replace(nic, kernel_seen=seen)
     if change.changed or not (nic.link and is_up(nic.link)):
-        senses = replace(nic.senses, reach=Reach(), speed_asked=False, speed_bits=None)
-        nic = replace(nic, senses=senses)
+        senses = replace(nic.senses, reach=Reach(), speed_asked=False)
+        nic = replace(nic, senses=senses, speed_bits=None, speed_carrier_ups=None)
     return nic
 
 
@@ -141,6 +145,8 @@ def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
         loss_outstanding=False,
         disconnects_total=disconnects,
         unobserved_gaps_total=gaps,
+        speed_bits=None,
+        speed_carrier_ups=None,
         senses=Senses(health=nic.senses.health),
     )
     state, second_looks = _look_again(with_nic(state, nic), nic.adapter.connector)

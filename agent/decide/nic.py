@@ -48,7 +48,6 @@ from agent.model.facts import (
     TimeReached,
     UplinksRead,
 )
-from agent.model.identity import Stamp
 from agent.model.outputs import Output, Tell
 from agent.model.policy import Policy
 from agent.model.state import Nic, Senses, State
@@ -56,12 +55,13 @@ from agent.model.verdicts import NicForgotten, StateSetAside, WatchEnded
 
 
 def decide(state: State, fact: Fact, policy: Policy) -> Decision:
-    """Route the fact to its rule; say once what is watched; judge what has changed."""
+    """Route the fact to its rule; say once what is watched; then look at what has changed."""
     after, outputs = _route(state, fact, policy)
     after, told = listing.announce(after, policy)
     time_passed = isinstance(fact, TimeReached)
+    after, asked = speed.ask_where_due(state, after, fact.at, time_passed=time_passed)
     after, judged = health.judge_all(state, after, policy, fact.at, time_passed=time_passed)
-    return after, (*outputs, *told, *judged)
+    return after, (*outputs, *told, *asked, *judged)
 
 
 def _route(state: State, fact: Fact, policy: Policy) -> Decision:  # noqa: C901, PLR0912  a table, as long as there are facts
@@ -168,19 +168,10 @@ def _time_reached(state: State, fact: TimeReached, policy: Policy) -> Decision:
     if topic in fixed:
         return fixed[topic]()
     for nic in state.nics.values():
-        own = _own_topic(nic, topic, at)
-        if own is not None:
-            after, outputs = own
+        if topic == tune.wake_topic(nic.adapter.connector):
+            after, outputs = tune.after_deadline(nic)
             return links.with_nic(state, after), outputs
     return readings.again(state, topic)
-
-
-def _own_topic(nic: Nic, topic: str, at: Stamp) -> tuple[Nic, tuple[Output, ...]] | None:
-    if topic == tune.wake_topic(nic.adapter.connector):
-        return tune.after_deadline(nic)
-    if topic == speed.wake_topic(nic.adapter.connector):
-        return speed.consider(nic, at)
-    return None
 
 
 def _action_ended(state: State, fact: ActionEnded) -> Decision:

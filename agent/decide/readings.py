@@ -7,7 +7,16 @@ from dataclasses import replace
 from agent.decide import adoption, links, listing, speed, tune
 from agent.decide.decision import SECOND_NS, Decision
 from agent.model.facts import AdapterRead, ReadFailed
-from agent.model.outputs import Ask, ListLinks, ReadAdapter, ReadSpeed, ReadUplinks, Tell, Wake
+from agent.model.outputs import (
+    Ask,
+    FollowKernelLog,
+    ListLinks,
+    ReadAdapter,
+    ReadSpeed,
+    ReadUplinks,
+    Tell,
+    Wake,
+)
 from agent.model.policy import Policy
 from agent.model.state import State
 from agent.model.verdicts import ReadingFailed
@@ -46,6 +55,8 @@ def failed(state: State, fact: ReadFailed) -> Decision:
             return (links.with_nic(state, speed.after_failure(nic)) if nic else state), ()
         case ReadAdapter():
             return _adapter_failed(state, fact.question, fact)
+        case FollowKernelLog():
+            return replace(state, kernel_log_heard=True), ()  # it can tell nothing
         case _:
             return state, ()  # asked again anyway; the source says what is wrong with it
 

@@ -10,29 +10,43 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.decide.carrier import is_up
-from agent.decide.decision import SECOND_NS
+from agent.decide.decision import SECOND_NS, Decision
+from agent.decide.links import with_nic
 from agent.model.identity import Stamp
-from agent.model.outputs import Ask, Output, ReadSpeed, Wake
-from agent.model.state import Nic
+from agent.model.outputs import Ask, Output, ReadSpeed
+from agent.model.state import Nic, State
 
 QUIET_SECONDS = 30  # after a control error
 
 
-def wake_topic(connector: str) -> str:
-    """The Wake that ends the quiet after a control error."""
-    return f"speed:{connector}"
+def ask_where_due(before: State, after: State, at: Stamp, *, time_passed: bool) -> Decision:
+    """Ask for the NICs that a fact has changed; for all, as time passes.
+
+    Nobody is asked before the kernel's log is taken in: it may tell of trouble. A restart of
+    the daemon is no reason to ask again.
+    """
+    outputs: list[Output] = []
+    if not after.kernel_log_heard:
+        return after, ()
+    everything = time_passed or not before.kernel_log_heard
+    for connector, nic in tuple(after.nics.items()):
+        if everything or nic is not before.nics.get(connector):
+            asked, more = _consider(nic, at)
+            outputs.extend(more)
+            if asked is not nic:
+                after = with_nic(after, asked)
+    return after, tuple(outputs)
 
 
-def consider(nic: Nic, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
-    """Ask, if it has not been asked since the carrier is there."""
+def _consider(nic: Nic, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
     link = nic.link
-    if link is None or not is_up(link) or nic.senses.speed_asked:
+    if link is None or not nic.confirmed or not is_up(link) or nic.senses.speed_asked:
+        return nic, ()
+    if nic.speed_carrier_ups == link.carrier_up_count:
         return nic, ()
     error = nic.kernel_seen.get("control_error")
-    if error is not None:
-        due_ns = error.boottime_ns + QUIET_SECONDS * SECOND_NS
-        if at.boottime_ns < due_ns:
-            return nic, (Wake(due_ns, wake_topic(nic.adapter.connector)),)
+    if error is not None and at.boottime_ns < error.boottime_ns + QUIET_SECONDS * SECOND_NS:
+        return nic, ()
     nic = replace(nic, senses=replace(nic.senses, speed_asked=True))
     return nic, (Ask(ReadSpeed(link.ifindex, link.device)),)
 
@@ -41,9 +55,14 @@ def after_reading(nic: Nic, speed_bits: int | None) -> Nic:
     """The driver told it, or that it does not know it."""
     if nic.link is None or not is_up(nic.link):
         return nic  # r8152 says 10 Mb/s of a link without a carrier
-    return replace(nic, senses=replace(nic.senses, speed_bits=speed_bits, speed_unanswered=False))
+    return replace(
+        nic,
+        speed_bits=speed_bits,
+        speed_carrier_ups=nic.link.carrier_up_count,
+        senses=replace(nic.senses, speed_unanswered=False),
+    )
 
 
 def after_failure(nic: Nic) -> Nic:
     """The driver did not tell it: the reading failed or hung."""
-    return replace(nic, senses=replace(nic.senses, speed_bits=None, speed_unanswered=True))
+    return replace(nic, speed_bits=None, senses=replace(nic.senses, speed_unanswered=True))

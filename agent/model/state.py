@@ -57,7 +57,6 @@ class Senses:
     uplink: Uplink | None = None
     reach: Reach = field(default_factory=Reach)
     speed_asked: bool = False  # since the carrier is there
-    speed_bits: int | None = None
     speed_unanswered: bool = False  # the driver did not tell it in time
     counters: Counters | None = None
     errors_from: Counters | None = None  # where the present error window began
@@ -90,6 +89,8 @@ class Nic:
     best_usb_speed_bits: int = 0  # that this adapter was ever seen with
     uplink_seen: bool = False  # it carried a default route once
     gateway_known: str = ""  # the one that answered last
+    speed_bits: int | None = None  # of the link, where the driver told it
+    speed_carrier_ups: int | None = None  # the link's carrier_up_count when it was told
     kernel_messages_total: Mapping[str, int] = field(default_factory=dict)  # by class
     kernel_seen: Mapping[str, KernelSeen] = field(default_factory=dict)  # by class, this boot
     senses: Senses = field(default_factory=Senses)
@@ -129,6 +130,7 @@ class State:
     uplinks_asked: bool = False
     uplinks_answered: bool = False
     kernel_log_sequence: int | None = None  # up to here the kernel's log is taken in
+    kernel_log_heard: bool = False  # what it held before the start is taken in
     watch_told: bool = False
     blind_spots: tuple[str, ...] = ()
 

@@ -45,6 +45,7 @@ class KernelLog:
             self.missing = f"the kernel's log ({path}) cannot be read: {error.strerror}"
         self._following = False
         self._caught_up = False
+        self._first_told = False  # that the log as it was at the start is taken in
         self._expected: int | None = None
         self._told_sequence: int | None = None
         self._told_at = 0.0
@@ -148,12 +149,14 @@ class KernelLog:
         self, at: Stamp, lost: int, found: dict[tuple[KernelClass, str], KernelMessage]
     ) -> list[KernelLogRead]:
         """A fact where there is something to tell, or where progress is to be remembered."""
-        if self._expected is None:
+        if self._expected is None and not self._caught_up:
             return []
-        reached = self._expected - 1
+        reached = -1 if self._expected is None else self._expected - 1
         now = time.monotonic()
         is_due = reached != self._told_sequence and now - self._told_at >= PROGRESS_SECONDS
-        if not (found or lost or is_due):
+        first = self._caught_up and not self._first_told
+        if not (found or lost or is_due or first):
             return []
+        self._first_told = self._caught_up
         self._told_sequence, self._told_at = reached, now
         return [KernelLogRead(at, reached, lost, tuple(found.values()))]

@@ -79,6 +79,24 @@ def classify(text: str) -> tuple[KernelClass, str] | None:
     return name, _subject_in_words(subject)
 
 
+def page() -> str:
+    """The whole of docs/kernel-log.md."""
+    rows = [
+        "# The kernel's log",
+        "",
+        "Generated from `agent/observe/kernel_messages.py` by `make generated`. A line counts in",
+        "`nodemend_nic_kernel_messages_total` if it names a NIC's USB device (at either speed of",
+        "its plug), its port, its controller or its interface, and contains one of these.",
+        "",
+        "| class | what the line contains (regular expression) |",
+        "|---|---|",
+    ]
+    for name, pattern in PATTERNS.items():
+        escaped = pattern.replace("|", "\\|")
+        rows.append(f"| {name} | `{escaped}` |")
+    return "\n".join(rows) + "\n"
+
+
 def _subject_in_words(subject: re.Match[str]) -> str:
     if subject["path"]:
         return f"usb:{subject['path']}"

@@ -70,8 +70,7 @@ def _usb_speed_bytes(nic: Nic) -> float | None:
 
 
 def _speed_bytes(nic: Nic) -> float | None:
-    speed_bits = nic.senses.speed_bits
-    return None if speed_bits is None else speed_bits / _BITS_PER_BYTE
+    return None if nic.speed_bits is None else nic.speed_bits / _BITS_PER_BYTE
 
 
 def _reachable(nic: Nic) -> float | None:

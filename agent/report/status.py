@@ -44,7 +44,7 @@ def _nic(nic: Nic) -> dict[str, Any]:
         "vendor_id": adapter.vendor_id,
         "product_id": adapter.product_id,
         "usb_speed_bits": adapter.usb_speed_bits or None,
-        "speed_bits": nic.senses.speed_bits,
+        "speed_bits": nic.speed_bits,
         "health": health.state if health else None,
         "evidence": list(health.evidence) if health else [],
         "health_since_timestamp_seconds": health.since.wall_ns / _SECOND_NS if health else None,

@@ -167,11 +167,16 @@ def test_rtnl_stays_free_while_the_control_endpoint_hangs(
         "    time.sleep(0.5)\n"
         "print(worst)'"
     )
-    adapter.fault("ctl_hang")
-    without = float(machine.run(measure, timeout_seconds=120).stdout)
     uplink = Uplink(machine, CONFIG)
+    uplink.wait_for_sample('nodemend_nic_speed_bytes{nic="uplink"}', 312_500_000)
+    adapter.fault("ctl_hang")
     beside = float(machine.run(measure, timeout_seconds=120).stdout)
+    # A restart is no new carrier: the speed is known, and not asked for again.
+    machine.run("systemctl restart nodemend")
+    after_restart = float(machine.run(measure, timeout_seconds=120).stdout)
     uplink.close()
+    without = float(machine.run(measure, timeout_seconds=120).stdout)
+    beside = max(beside, after_restart)
 
     # A read of the speed would hold the lock for five seconds and more (USB_CTRL_GET_TIMEOUT).
     assert beside < without + 2, f"{beside:.2f} s beside the daemon, {without:.2f} s without"

@@ -96,10 +96,14 @@ def test_it_goes_on_after_a_number_without_gap_or_repetition(kmsg: Kmsg) -> None
     assert [3] == [message.count for message in told.messages]
 
 
-def test_nothing_new_since_a_number_is_nothing_to_tell(kmsg: Kmsg) -> None:
+def test_nothing_new_since_a_number_is_told_once(kmsg: Kmsg) -> None:
+    """Whoever asks the adapter waits until the log is taken in, also where it says nothing."""
     kmsg.write(*[RESET] * 10)
     kmsg.log.follow(9)
+    told = kmsg.told()
 
+    assert told is not None
+    assert (9, 0, ()) == (told.last_sequence, told.lost, told.messages)
     assert kmsg.told() is None
 
 

@@ -46,7 +46,6 @@ def a_busy_snapshot() -> Snapshot:
     reached = Senses(
         uplink=replace(uplink, ifindex=6, layer3_device="br0"),
         reach=Reach(reachable=True),
-        speed_bits=1_000_000_000,
         health=Health("degraded", ("slow_link",), ("the link runs at 1000 Mb/s",), node.at()),
     )
     bridged = replace(
@@ -58,6 +57,7 @@ def a_busy_snapshot() -> Snapshot:
         flaps_total=0,
         down_since_ns=None,
         kernel_messages_total={},
+        speed_bits=1_000_000_000,
         senses=reached,
     )
     state = replace(
