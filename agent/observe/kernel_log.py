@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 from agent.model.facts import KernelLogRead
 from agent.model.identity import Stamp
@@ -29,6 +30,11 @@ PROGRESS_SECONDS = 30.0  # how far it was read is told so often, also without a 
 TEXT_CHARACTERS_MAX = 200
 
 _MICROSECOND_NS = 1000
+_KERNEL_PRIORITY_MAX = 7  # LOG_KERN is facility 0: the priority is the level alone
+
+# Of each class and subject: how many, and sequence number, time and text of the last.
+_Found: TypeAlias = "dict[tuple[KernelClass, str], tuple[int, int, int, str]]"
+_NOTHING = (0, 0, 0, "")
 
 
 class KernelLog:
@@ -82,7 +88,7 @@ class KernelLog:
         # The kernel's stamps come from another clock, which does not count suspends and drifts:
         # only what was written before we began has no better one.
         offset_ns = at.boottime_ns - time.monotonic_ns()
-        found: dict[tuple[KernelClass, str], KernelMessage] = {}
+        found: _Found = {}
         lost = 0
         for _ in range(RECORDS_PER_READ_MAX):
             record = self._next_record()
@@ -119,7 +125,7 @@ class KernelLog:
     def _take(
         self,
         record: bytes,
-        found: dict[tuple[KernelClass, str], KernelMessage],
+        found: _Found,
         at: Stamp,
         offset_ns: int,
     ) -> int:
@@ -127,27 +133,25 @@ class KernelLog:
         head, _, body = record.partition(b";")
         fields = head.split(b",")
         try:
-            sequence, microseconds = int(fields[1]), int(fields[2])
-        except (IndexError, ValueError):
+            priority, sequence, microseconds = (int(field) for field in fields[:3])
+        except ValueError:
             return 0  # no record of the kernel's; the next number tells whether one is missing
         expected = self._expected
         if expected is not None and sequence < expected:
             return 0
         self._expected = sequence + 1
         line = body.partition(b"\n")[0].decode("utf-8", "replace")
-        what = classify(line)
+        # Programs may write here as well; the kernel gives them a facility of their own.
+        what = classify(line) if priority <= _KERNEL_PRIORITY_MAX else None
         if what is not None:
             stamped_ns = microseconds * _MICROSECOND_NS + offset_ns
             time_ns = at.boottime_ns if self._caught_up else min(stamped_ns, at.boottime_ns)
-            known = found.pop(what, None)  # and put in again: they stand in order of their last
-            count = known.count + 1 if known else 1
-            text = line[:TEXT_CHARACTERS_MAX]
-            found[what] = KernelMessage(*what, count, sequence, time_ns, text)
+            # Taken out and put in again: they stand in the order of their last.
+            count = found.pop(what, _NOTHING)[0] + 1
+            found[what] = (count, sequence, time_ns, line[:TEXT_CHARACTERS_MAX])
         return 0 if expected is None else sequence - expected
 
-    def _told(
-        self, at: Stamp, lost: int, found: dict[tuple[KernelClass, str], KernelMessage]
-    ) -> list[KernelLogRead]:
+    def _told(self, at: Stamp, lost: int, found: _Found) -> list[KernelLogRead]:
         """A fact where there is something to tell, or where progress is to be remembered."""
         if self._expected is None and not self._caught_up:
             return []
@@ -159,4 +163,8 @@ class KernelLog:
             return []
         self._first_told = self._caught_up
         self._told_sequence, self._told_at = reached, now
-        return [KernelLogRead(at, reached, lost, tuple(found.values()))]
+        messages = (
+            KernelMessage(name, subject, count, sequence, time_ns, text)
+            for (name, subject), (count, sequence, time_ns, text) in found.items()
+        )
+        return [KernelLogRead(at, reached, lost, tuple(messages))]

@@ -8,6 +8,7 @@ tmpXXXXX`.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import cast
@@ -15,6 +16,8 @@ from typing import cast
 from agent.model.kernel_log import KernelClass
 
 _SPEEDS = r"(?:low|full|high|super|SuperSpeed|SuperSpeedPlus)\S*(?:-speed)?(?: Plus)?(?: Gen \S+)?"
+
+LINES_REMEMBERED_MAX = 256  # a flood repeats itself
 
 PATTERNS: Mapping[KernelClass, str] = {
     # drivers/net/usb/r8152.c: r8152_control_msg, rtl8152_probe_once
@@ -67,6 +70,7 @@ _SUBJECT = re.compile(
 )
 
 
+@functools.lru_cache(LINES_REMEMBERED_MAX)
 def classify(text: str) -> tuple[KernelClass, str] | None:
     """Class and subject of a line, None where it says nothing of a NIC."""
     subject = _SUBJECT.match(text)

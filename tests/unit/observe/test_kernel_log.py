@@ -107,6 +107,15 @@ def test_nothing_new_since_a_number_is_told_once(kmsg: Kmsg) -> None:
     assert kmsg.told() is None
 
 
+def test_what_a_program_writes_there_is_not_the_kernels_word(kmsg: Kmsg) -> None:
+    kmsg.write_raw(f"14,0,5,-;{RESET}\n".encode())
+
+    told = kmsg.told()
+
+    assert told is not None
+    assert (0, 0, ()) == (told.last_sequence, told.lost, told.messages)
+
+
 def test_what_was_overwritten_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     kmsg = Kmsg(monkeypatch, records_max=10)
     kmsg.log.follow(None)
