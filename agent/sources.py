@@ -66,7 +66,8 @@ class Sources:
             self._listing_failure = fact.reason
             return
         if isinstance(fact, ReadFailed) and isinstance(fact.question, Probe):
-            self.judge(PROBE, fact.reason)
+            # No address yet, or the link went: the node's affair, so no failure of the source.
+            self._sources[PROBE] = replace(self._sources[PROBE], detail=fact.reason)
             return
         origin = _ORIGIN.get(type(fact))
         if origin is None:

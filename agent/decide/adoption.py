@@ -11,20 +11,29 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.decide import links
-from agent.decide.decision import Decision
+from agent.decide.decision import SECOND_NS, Decision
 from agent.decide.matching import configured_name, is_ignored, is_usb
+from agent.decide.r8152 import is_on_generic_driver
 from agent.model.identity import Adapter, Link, Stamp
-from agent.model.outputs import Output, Tell
+from agent.model.outputs import Output, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Bystander, Nic, Senses, State
 from agent.model.verdicts import NicMoved, NicReplaced
+
+READ_TOPIC = "read:"  # a Wake for another look at the hardware behind a link
+PASSING_SECONDS = 2
 
 
 def identify(
     state: State, bystander: Bystander, adapter: Adapter | None, policy: Policy, at: Stamp
 ) -> Decision:
     """The hardware behind a bystander was read."""
-    ignored = adapter is not None and is_ignored(policy, adapter, bystander.latest)
+    settles_ns = bystander.seen_ns + PASSING_SECONDS * SECOND_NS
+    if adapter is not None and is_on_generic_driver(adapter) and at.boottime_ns < settles_ns:
+        # A Realtek adapter begins in its second configuration and is switched over within a
+        # moment: adopted already, that would be a disconnect. If it stays, it is what it is.
+        return state, (Wake(settles_ns, f"{READ_TOPIC}{bystander.latest.ifindex}"),)
+    ignored = adapter is not None and is_ignored(policy, adapter, bystander.latest.mac)
     if adapter is not None and ignored:
         # Known from the time before it was ignored: that record would say "gone" for ever.
         rest = {c: nic for c, nic in state.nics.items() if c != adapter.connector or nic.link}
@@ -48,10 +57,10 @@ def consider(state: State, bystander: Bystander, policy: Policy, at: Stamp) -> D
 def take_over(state: State, nic: Nic, policy: Policy) -> State:
     """A NIC remembered from before a restart, as the configuration of today sees it."""
     wanted: str | None = nic.nic
+    if is_ignored(policy, nic.adapter, nic.link.mac if nic.link else nic.permanent_mac):
+        return state
     if nic.link is not None:
-        if is_ignored(policy, nic.adapter, nic.link):
-            return state
-        wanted = configured_name(policy, nic.adapter, nic.link)
+        wanted = configured_name(policy, nic.adapter, nic.link.mac)
     elif any(other.nic == wanted for other in state.nics.values()):
         wanted = None  # it is away, and its name is taken
     state, name = _claim_name(state, wanted, nic.adapter.connector)
@@ -75,7 +84,7 @@ def _adopt(
         state, departed = links.depart(state, known, observed=False)
     state = links.without_bystander(state, first.ifindex)
     state, moved_from = _follow(state, adapter, first)
-    state, name = _claim_name(state, configured_name(policy, adapter, first), adapter.connector)
+    state, name = _claim_name(state, configured_name(policy, adapter, first.mac), adapter.connector)
     known = state.nics.get(adapter.connector)
     if known is None:
         known = Nic(nic=name, adapter=adapter, link=None, confirmed=False)

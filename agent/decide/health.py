@@ -15,7 +15,9 @@ from agent.decide.carrier import is_up
 from agent.decide.decision import SECOND_NS, Decision
 from agent.decide.kernel_log import came_last
 from agent.decide.links import with_nic
+from agent.decide.matching import is_usb
 from agent.decide.outage import account
+from agent.decide.r8152 import is_on_generic_driver
 from agent.model import verdicts
 from agent.model.identity import Stamp
 from agent.model.kernel_log import KernelClass
@@ -35,26 +37,7 @@ _BEST = HEALTH_STATES[-1]
 _SUPERSPEED_BITS = 5_000_000_000
 _MEGABIT = 1_000_000
 _RANDOM_MAC = 1  # NET_ADDR_RANDOM, linux/netdevice.h
-_GENERIC_DRIVERS = frozenset({"cdc_ncm", "cdc_ether"})
 _NEW_BIND: tuple[KernelClass, ...] = ("usb_reset", "usb_connect", "usb_disconnect", "driver_bound")
-
-# What r8152 binds to (linux 6.1, 6.12 and 6.18: drivers/net/usb/r8152.c, rtl8152_table).
-R8152_PRODUCTS: dict[str, frozenset[str]] = {
-    "0bda": frozenset({"8050", "8053", "8152", "8153", "8155", "8156"}),
-    "045e": frozenset({"07ab", "07c6", "0927", "0c5e"}),
-    "04e8": frozenset({"a101"}),
-    "17ef": frozenset(
-        {"304f", "3054", "3062", "3069", "3082", "3098", "7205", "720c", "7214", "721e", "a387"}
-        | {"a359"}
-    ),
-    "13b1": frozenset({"0041"}),
-    "0955": frozenset({"09ff"}),
-    "2357": frozenset({"0601", "0602"}),
-    "2001": frozenset({"b301"}),
-    "413c": frozenset({"b097"}),
-    "0b05": frozenset({"1976"}),
-    "20f4": frozenset({"e02b"}),
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +71,7 @@ def _judge(nic: Nic, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]
     if nic.link is not None and not nic.confirmed:
         return nic, ()
     before = nic.senses.health
-    if before is None and not _matters(nic, policy):
+    if before is None and not reach.is_judged(nic, policy):
         return nic, ()
     found = [(check, check.evidence(nic, policy, at)) for check in CHECKS]
     speaking = [(check, words) for check, words in found if words is not None]
@@ -115,12 +98,6 @@ def _with_health(nic: Nic, health: Health) -> Nic:
     if health == nic.senses.health:
         return nic
     return replace(nic, senses=replace(nic.senses, health=health))
-
-
-def _matters(nic: Nic, policy: Policy) -> bool:
-    """A NIC that was gone at start has no link to match by: its given name says that it was."""
-    named = nic.nic in {item.name for item in policy.match if item.name}
-    return reach.is_judged(nic, policy) or (nic.link is None and named)
 
 
 # --- the checks ------------------------------------------------------------------------------
@@ -193,15 +170,13 @@ def _usb2(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 
 
 def _wrong_driver(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
-    adapter = nic.adapter
-    ours = adapter.product_id in R8152_PRODUCTS.get(adapter.vendor_id, ())
-    if nic.link is None or not ours or adapter.driver not in _GENERIC_DRIVERS:
+    if nic.link is None or not is_on_generic_driver(nic.adapter):
         return None
-    return f"driver {adapter.driver} is bound where r8152 belongs: no link speed, no EEE, no resets"
+    return f"driver {nic.adapter.driver} is bound where r8152 belongs: no link speed, no EEE, no resets"
 
 
 def _random_mac(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
-    if nic.link is None or nic.adapter.mac_assignment != _RANDOM_MAC:
+    if nic.link is None or not is_usb(nic.adapter) or nic.adapter.mac_assignment != _RANDOM_MAC:
         return None
     return f"its MAC {nic.link.mac} is made up: the adapter could not read its own"
 

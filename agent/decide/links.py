@@ -55,7 +55,7 @@ def hear(state: State, link: Link, policy: Policy, at: Stamp, heard_listing: int
     if bystander is None:
         if not link.physical:
             return state, ()
-        bystander = Bystander(first=link, latest=link, heard_listing=heard_listing)
+        bystander = Bystander(link, link, heard_listing, seen_ns=at.boottime_ns)
         question: tuple[Output, ...] = (Ask(ReadAdapter(link.ifindex, link.device)),)
     else:
         renamed = not bystander.identified and bystander.latest.device != link.device

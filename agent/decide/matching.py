@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.model.identity import Adapter, Link
+from agent.model.identity import Adapter
 from agent.model.policy import NicMatch, Policy
 
 
@@ -11,11 +11,11 @@ def is_usb(adapter: Adapter) -> bool:
     return adapter.bus == "usb"
 
 
-def fits(item: NicMatch, adapter: Adapter, link: Link) -> bool:
+def fits(item: NicMatch, adapter: Adapter, mac: str) -> bool:
     """Every condition given must hold; `name` is no condition but the identity to give."""
     conditions = (
         (item.driver, adapter.driver),
-        (item.mac, link.mac),
+        (item.mac, mac),
         (item.vendor_id, adapter.vendor_id),
         (item.product_id, adapter.product_id),
         (item.connector, adapter.connector),
@@ -23,19 +23,19 @@ def fits(item: NicMatch, adapter: Adapter, link: Link) -> bool:
     return all(wanted is None or wanted == found for wanted, found in conditions)
 
 
-def is_ignored(policy: Policy, adapter: Adapter, link: Link) -> bool:
+def is_ignored(policy: Policy, adapter: Adapter, mac: str) -> bool:
     """Whether usb_nic.ignore names this NIC."""
-    return is_usb(adapter) and any(fits(item, adapter, link) for item in policy.ignore)
+    return is_usb(adapter) and any(fits(item, adapter, mac) for item in policy.ignore)
 
 
-def is_matched(policy: Policy, adapter: Adapter, link: Link) -> bool:
+def is_matched(policy: Policy, adapter: Adapter, mac: str) -> bool:
     """Whether usb_nic.match names this NIC: only then may anything be done to it."""
-    return is_usb(adapter) and any(fits(item, adapter, link) for item in policy.match)
+    return is_usb(adapter) and any(fits(item, adapter, mac) for item in policy.match)
 
 
-def configured_name(policy: Policy, adapter: Adapter, link: Link) -> str | None:
+def configured_name(policy: Policy, adapter: Adapter, mac: str) -> str | None:
     """The name that the first fitting item of usb_nic.match gives."""
     if not is_usb(adapter):
         return None
-    names = (item.name for item in policy.match if item.name and fits(item, adapter, link))
+    names = (item.name for item in policy.match if item.name and fits(item, adapter, mac))
     return next(names, None)

@@ -30,8 +30,8 @@ NicDecision = tuple[Nic, tuple[Output, ...]]
 
 def is_judged(nic: Nic, policy: Policy) -> bool:
     """Whether it matters: matched by the configuration, or once seen with a default route."""
-    link = nic.link
-    return nic.uplink_seen or (link is not None and is_matched(policy, nic.adapter, link))
+    mac = nic.link.mac if nic.link is not None else nic.permanent_mac
+    return nic.uplink_seen or is_matched(policy, nic.adapter, mac)
 
 
 def target_of(nic: Nic, policy: Policy) -> str | None:
@@ -50,15 +50,21 @@ def wake(policy: Policy, at: Stamp) -> Wake:
 def round_of_probes(state: State, policy: Policy, at: Stamp) -> Decision:
     """Probe on every judged NIC that could get an answer."""
     outputs: list[Output] = [wake(policy, at)]
-    for nic in state.nics.values():
+    for nic in tuple(state.nics.values()):
         link, uplink, target = nic.link, nic.senses.uplink, target_of(nic, policy)
         if link is None or uplink is None or target is None or not is_up(link):
             continue
-        if nic.confirmed and is_judged(nic, policy):
+        if nic.confirmed and not nic.senses.reach.asked and is_judged(nic, policy):
             device = uplink.layer3_device
             question = Probe(link.ifindex, device, target, policy.probe.timeout_ns)
             outputs.append(Ask(question))
+            state = with_nic(state, _with_reach(nic, replace(nic.senses.reach, asked=True)))
     return state, tuple(outputs)
+
+
+def after_failure(nic: Nic) -> Nic:
+    """Nobody could be asked: that is neither an answer nor a silence."""
+    return _with_reach(nic, replace(nic.senses.reach, asked=False))
 
 
 def after_probe(state: State, nic: Nic, fact: ProbeEnded, policy: Policy) -> Decision:
@@ -78,7 +84,7 @@ def after_counters(nic: Nic, counters: Counters) -> Nic:
         moved = reach.rx_packets is not None
         still_misses = 0 if moved else reach.still_misses
         reach = replace(reach, rx_packets=counters.rx_packets, still_misses=still_misses)
-    return replace(nic, senses=replace(nic.senses, reach=reach))
+    return _with_reach(nic, reach)
 
 
 def silence_in_words(nic: Nic, policy: Policy) -> str | None:
@@ -98,8 +104,11 @@ def _answered(nic: Nic, fact: ProbeEnded) -> NicDecision:
     if nic.senses.reach.reachable is False and nic.link is not None:
         outputs = (Tell(NicReachable(nic.nic, nic.link.device, fact.target)),)
     reach = Reach(reachable=True, answered_ns=fact.at.boottime_ns)
-    senses = replace(nic.senses, reach=reach)
-    return replace(nic, gateway_known=fact.target, senses=senses), outputs
+    return _with_reach(replace(nic, gateway_known=fact.target), reach), outputs
+
+
+def _with_reach(nic: Nic, reach: Reach) -> Nic:
+    return replace(nic, senses=replace(nic.senses, reach=reach))
 
 
 def _missed(nic: Nic, fact: ProbeEnded) -> NicDecision:
@@ -118,4 +127,4 @@ def _missed(nic: Nic, fact: ProbeEnded) -> NicDecision:
         reach = replace(reach, reachable=False)
     elif not used_to_answer:
         reach = replace(reach, reachable=None)
-    return replace(nic, senses=replace(nic.senses, reach=reach)), tuple(outputs)
+    return _with_reach(nic, replace(reach, asked=False)), tuple(outputs)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import adoption, links, listing, speed, tune
+from agent.decide import adoption, links, listing, reach, speed, tune
 from agent.decide.decision import SECOND_NS, Decision
 from agent.model.facts import AdapterRead, ReadFailed
 from agent.model.outputs import (
     Ask,
     FollowKernelLog,
     ListLinks,
+    Probe,
     ReadAdapter,
     ReadSpeed,
     ReadUplinks,
@@ -22,7 +23,6 @@ from agent.model.state import State
 from agent.model.verdicts import ReadingFailed
 
 RETRY_SECONDS = 1
-_TOPIC = "read:"
 
 
 def adapter(state: State, fact: AdapterRead, policy: Policy) -> Decision:
@@ -55,6 +55,9 @@ def failed(state: State, fact: ReadFailed) -> Decision:
             return (links.with_nic(state, speed.after_failure(nic)) if nic else state), ()
         case ReadAdapter():
             return _adapter_failed(state, fact.question, fact)
+        case Probe(ifindex):
+            nic = links.nic_of(state, ifindex)
+            return (links.with_nic(state, reach.after_failure(nic)) if nic else state), ()
         case FollowKernelLog():
             return replace(state, kernel_log_heard=True), ()  # it can tell nothing
         case _:
@@ -64,7 +67,7 @@ def failed(state: State, fact: ReadFailed) -> Decision:
 def again(state: State, topic: str) -> Decision:
     """A Wake for a retry came due."""
     for ifindex, bystander in state.bystanders.items():
-        if topic == f"{_TOPIC}{ifindex}" and not bystander.identified:
+        if topic == f"{adoption.READ_TOPIC}{ifindex}" and not bystander.identified:
             return state, (Ask(ReadAdapter(ifindex, bystander.latest.device)),)
     return state, ()
 
@@ -77,5 +80,5 @@ def _adapter_failed(state: State, question: ReadAdapter, fact: ReadFailed) -> De
     state = links.with_bystander(state, replace(bystander, reads_failed=bystander.reads_failed + 1))
     if bystander.reads_failed + 1 < listing.READ_ATTEMPTS_MAX:
         due_ns = fact.at.boottime_ns + RETRY_SECONDS * SECOND_NS
-        return state, (Wake(due_ns, f"{_TOPIC}{question.ifindex}"),)
+        return state, (Wake(due_ns, f"{adoption.READ_TOPIC}{question.ifindex}"),)
     return state, (Tell(ReadingFailed(f"the hardware behind {question.device}", fact.reason)),)

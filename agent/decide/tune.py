@@ -40,7 +40,7 @@ def consider(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
     settled = f"{policy.mode} {adapter.device_number}"
     if nic.step or nic.tune_settled == settled:
         return nic, ()
-    if not is_matched(policy, adapter, link):
+    if not is_matched(policy, adapter, link.mac):
         return nic, ()
     nic = replace(nic, tune_settled=settled)
     words = f"set power/control of USB device {adapter.usb_path} from auto to on"

@@ -32,6 +32,7 @@ class Reach:
     """What the probes of the gateway came to, since the link has a carrier."""
 
     reachable: bool | None = None  # None: unknown
+    asked: bool = False  # a probe is under way
     answered_ns: int | None = None
     misses: int = 0  # in a row
     still_misses: int = 0  # of them, since the last packet of anybody arrived
@@ -107,6 +108,7 @@ class Bystander:
     first: Link
     latest: Link
     heard_listing: int
+    seen_ns: int = 0  # since when it is known
     identified: bool = False
     adapter: Adapter | None = None  # None: no hardware, or not identified
     ignored: bool = False  # a USB NIC that usb_nic.ignore names

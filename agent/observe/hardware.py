@@ -87,7 +87,8 @@ def _parent(path: Path) -> str:
         bus = _link_name(ancestor / "subsystem")
         if bus in ("pci", "platform"):
             return f"{bus}-{ancestor.name}"
-    return "unknown"
+    # vmbus, xen and whatever else has neither: its own name on its own bus.
+    return f"{_link_name(path / 'subsystem') or 'unknown'}-{path.name}"
 
 
 def read_counters(ifindex: int, device: str, sysfs: Path = SYSFS) -> Counters:

@@ -98,7 +98,8 @@ def test_nothing_is_missing_after_ten_thousand_events_too_many(
     machine.run(f"ip netns add {NAMESPACE} && ip link set {DEVICE} netns {NAMESPACE}")
     try:
         in_it = f"ip netns exec {NAMESPACE}"
-        machine.run(f"{in_it} ip link set {DEVICE} up && {in_it} ip link add noise type dummy")
+        machine.run(f"{in_it} ip link set lo up && {in_it} ip link add noise type dummy")
+        machine.run(f"{in_it} ip link set {DEVICE} up")
         machine.write(
             f"{STORM}/config.yaml",
             'listen: "127.0.0.1:19101"\nusb_nic:\n  match: [{driver: r8152, name: uplink}]\n',

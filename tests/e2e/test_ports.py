@@ -18,7 +18,8 @@ MASTERS = {
 }
 MOVE_THE_ADDRESS = (
     "ip addr flush dev {device} && ip link set {master} up && "
-    "ip addr add 192.168.77.2/24 dev {master} && ip route replace default via {gateway} dev {master}"
+    "ip addr add 192.168.77.2/24 dev {master} && "
+    "ip route replace default via {gateway} dev {master}"
 )
 
 

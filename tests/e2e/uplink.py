@@ -23,7 +23,6 @@ usb_nic:
   expect_speed: 2500
   probe: {interval: 1s, timeout: 900ms}
 """
-ROUTE = "/etc/systemd/network/20-usb.network.d/gateway.conf"
 
 
 class Uplink:
@@ -31,14 +30,11 @@ class Uplink:
 
     def __init__(self, machine: VirtualMachine, config: str = CONFIG) -> None:
         self.machine = machine
-        machine.write(ROUTE, f"[Network]\nGateway={GATEWAY}\n")
-        machine.run("networkctl reload")
         machine.wait_until(f"ip route show default dev {DEVICE} | grep -q {GATEWAY}")
         self.daemon = Daemon(machine, config)
 
     def close(self) -> None:
         self.daemon.stop()
-        self.machine.run(f"rm {ROUTE}; networkctl reload")
 
     def state(self) -> str | None:
         """The NIC's health as /metrics tells it."""

@@ -52,7 +52,7 @@ FILES = {
     "etc/systemd/network/10-lab.network": "[Match]\nDriver=virtio_net\n\n[Network]\nDHCP=yes\n",
     "etc/systemd/network/20-usb.network": (
         "[Match]\nDriver=r8152 cdc_ncm\n\n[Link]\nRequiredForOnline=no\n\n"
-        "[Network]\nAddress=192.168.77.2/24\nLinkLocalAddressing=no\n"
+        "[Network]\nAddress=192.168.77.2/24\nGateway=192.168.77.1\nLinkLocalAddressing=no\n"
     ),
     # The emulator does not segment: without this, TCP through it would lose large frames.
     "etc/systemd/network/70-lab-usb.link": (
