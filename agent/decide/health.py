@@ -172,7 +172,8 @@ def _usb2(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 def _wrong_driver(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
     if nic.link is None or not is_on_generic_driver(nic.adapter):
         return None
-    return f"driver {nic.adapter.driver} is bound where r8152 belongs: no link speed, no EEE, no resets"
+    missing = "no word of the link in the kernel's log, no EEE, no resets of its own"
+    return f"driver {nic.adapter.driver} is bound where r8152 belongs: {missing}"
 
 
 def _random_mac(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
