@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import links
+from agent.decide import links, outage
 from agent.decide.decision import SECOND_NS, Decision
 from agent.decide.matching import configured_name, is_ignored, is_usb
 from agent.decide.r8152 import is_on_generic_driver
@@ -91,7 +91,7 @@ def _adopt(
     known, told = _recognized(replace(known, nic=name), adapter, first, moved_from)
     uplink = state.uplinks.get(first.ifindex)
     nic = replace(
-        known,
+        known if known.confirmed else outage.lost_from_sight(known),
         adapter=adapter,
         link=first,
         confirmed=True,

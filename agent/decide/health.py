@@ -58,11 +58,9 @@ def judge_all(
     for connector, nic in tuple(after.nics.items()):
         if nic is before.nics.get(connector) and not everything:
             continue
-        judged = account(nic, at)
         if after.watch_told:
-            judged, told = _judge(judged, policy, at)
+            judged, told = _judge(account(nic, at), policy, at)
             outputs.extend(told)
-        if judged is not nic:
             after = with_nic(after, judged)
     return after, tuple(outputs)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import tune
+from agent.decide import outage, tune
 from agent.decide.carrier import CarrierChange, carrier_change, is_older, is_up
 from agent.decide.decision import SECOND_NS, Decision
 from agent.model.identity import Link, Stamp
@@ -76,6 +76,8 @@ def update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> tuple[Nic, tuple[
         nic, verification = tune.verify(nic, at)
         outputs.extend(verification)
     change = carrier_change(before, link, nic.loss_outstanding)
+    if change.changed and not nic.confirmed:
+        nic = outage.lost_from_sight(nic)
     nic = _counted(replace(nic, link=link, confirmed=True), change, at)
     if change.losses:
         lost = CarrierLost(

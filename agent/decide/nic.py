@@ -20,6 +20,7 @@ from agent.decide import (
     kernel_log,
     links,
     listing,
+    outage,
     reach,
     readings,
     speed,
@@ -101,7 +102,8 @@ def _route(state: State, fact: Fact, policy: Policy) -> Decision:  # noqa: C901,
         case StoreSpoiled():
             return state, (Tell(StateSetAside(fact.path, fact.reason)),)
         case Stopping():
-            return state, (Tell(WatchEnded(fact.reason)),)
+            nics = {c: outage.settle(nic, fact.at) for c, nic in state.nics.items()}
+            return replace(state, nics=nics), (Tell(WatchEnded(fact.reason)),)
 
 
 def _started(fact: Started, policy: Policy) -> Decision:
