@@ -35,7 +35,10 @@ class Gadget:
         node.run(_CREATE)
 
     def plug(self) -> None:
-        self._node.run(f"echo dummy_udc.0 > {GADGET}/UDC && ip link set usb0 up")
+        """Its own end goes up last: up while the host sets it up, its word of the link is lost."""
+        self._node.run(f"ip link set usb0 down 2>/dev/null; echo dummy_udc.0 > {GADGET}/UDC")
+        self._node.wait_until("ls -d /sys/bus/usb/drivers/cdc_ncm/*/net/*")
+        self._node.run("udevadm settle && ip link set usb0 up")
 
     def unplug(self) -> None:
         self._node.run(f"echo > {GADGET}/UDC")
