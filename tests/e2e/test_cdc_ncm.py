@@ -43,4 +43,5 @@ def test_a_flap_and_an_unplug(machine: VirtualMachine, gadget: Gadget) -> None:
     daemon.stop()
 
     assert 1 == sample(text, 'nodemend_nic_disconnects_total{nic="uplink"}')
-    assert "cdc_ncm" in daemon.events("nic_found")[0]["MESSAGE"]
+    (found,) = [e for e in daemon.events("nic_found") if e["NODEMEND_NIC"] == "uplink"]
+    assert "cdc_ncm" == found["NODEMEND_DRIVER"]
