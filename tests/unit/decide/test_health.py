@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from agent.decide.health import CHECKS
+from agent.keeper import durable_of
 from agent.model.facts import LinkGone, LinkSeen, ReadFailed, SpeedRead
-from agent.model.outputs import Ask, ReadSpeed
+from agent.model.outputs import ReadSpeed
 from agent.model.state import HEALTH_STATES
 from agent.model.verdicts import (
     NicDegraded,
@@ -22,7 +23,7 @@ from agent.model.verdicts import (
 )
 from agent.report import catalog
 from tests.builders import ADAPTER, LINK, Node, flapped, lost, returned
-from tests.unit.decide.uplinks import UplinkNode
+from tests.unit.decide.uplinks import UplinkNode, stranger, uplink_node
 
 USB2 = replace(ADAPTER, usb_path="1-1", companion_path="2-1", usb_speed_bits=480_000_000)
 AGAIN = replace(LINK, ifindex=9)
@@ -32,7 +33,7 @@ NO_MAC = replace(ADAPTER, mac_assignment=1)
 
 @pytest.fixture
 def node() -> UplinkNode:
-    return UplinkNode()
+    return uplink_node()
 
 
 def replug(node: UplinkNode, adapter: object) -> None:
@@ -183,16 +184,20 @@ def test_a_driver_that_hears_again_of_a_change_is_well(node: UplinkNode) -> None
 
 
 def test_timeouts_from_before_the_first_look_are_no_alarm() -> None:
-    node = Node(UplinkNode().policy)
-    node.start()
-    node.list_links(LINK)
-    node.read_adapter()
-    node.read_uplinks()
-    UplinkNode.count(node, tx_timeouts=7)  # type: ignore[arg-type]
+    node = stranger()
+    node.count(tx_timeouts=7)
+    node.count(tx_timeouts=7)
 
-    (nic,) = node.state.nics.values()
-    assert nic.senses.health is not None
-    assert "healthy" == nic.senses.health.state
+    assert "healthy" == node.health
+
+
+def test_a_driver_whose_interface_was_set_up_anew_listens_again(node: UplinkNode) -> None:
+    """r8152's ndo_open submits the interrupt URB; the counts may stay as they were."""
+    node.see(replace(LINK, admin_up=False))
+    node.log("interrupt_stopped")
+    node.see(LINK)
+
+    assert "healthy" == node.health
 
 
 def test_errors_pass(node: UplinkNode) -> None:
@@ -215,9 +220,13 @@ def test_a_nic_that_concerns_nobody_is_not_judged() -> None:
     assert all(nic.senses.health is None for nic in node.state.nics.values())
 
 
+def asked_for_the_speed(node: Node) -> bool:
+    return any(isinstance(question, ReadSpeed) for question in node.asked())
+
+
 def test_the_speed_is_asked_for_once_per_carrier(node: UplinkNode) -> None:
     def asked() -> bool:
-        return any(isinstance(o, Ask) and isinstance(o.question, ReadSpeed) for o in node.outputs)
+        return asked_for_the_speed(node)
 
     node.pass_time(3)
     assert not asked()
@@ -230,3 +239,21 @@ def test_the_speed_is_asked_for_once_per_carrier(node: UplinkNode) -> None:
     assert asked()
     node.pass_time(3)
     assert not asked()
+
+
+def test_nobody_is_asked_before_the_kernels_log_is_taken_in() -> None:
+    node = stranger(log=False)
+    node.pass_time(5)
+    assert not asked_for_the_speed(node)
+    node.log()
+
+    assert asked_for_the_speed(node)
+
+
+def test_a_restart_is_no_new_carrier(node: UplinkNode) -> None:
+    after = stranger(durable_of(node.state))
+    assert not asked_for_the_speed(after)
+    assert 2_500_000_000 == after.nic.speed_bits
+    after.see(flapped(LINK))
+
+    assert asked_for_the_speed(after)

@@ -13,7 +13,7 @@ from agent.model.outputs import Act
 from agent.model.policy import NicMatch, Policy
 from agent.model.verdicts import NicFound, NicMoved, NicReplaced, NicReturned
 from tests.builders import ADAPTER, CONNECTOR, LINK, VIRTIO, Node, flapped
-from tests.unit.decide.uplinks import UplinkNode
+from tests.unit.decide.uplinks import UplinkNode, uplink_node
 
 ELSEWHERE = "pci-0000:00:14.0-usb-0:2"
 AGAIN = replace(LINK, ifindex=9)
@@ -24,7 +24,7 @@ OTHER = replace(AGAIN, mac=OTHER_MAC, permanent_mac=OTHER_MAC)
 
 @pytest.fixture
 def node() -> UplinkNode:
-    node = UplinkNode()
+    node = uplink_node()
     node.see(flapped(LINK))
     return node
 

@@ -11,7 +11,7 @@ from agent.model.facts import KernelLogRead, LinkGone, Stopping
 from agent.model.outputs import Ask, FollowKernelLog, ReadCounters
 from agent.model.verdicts import KernelLogOverrun
 from tests.builders import ADAPTER, LINK, SECOND_NS, Node, flapped, lost, returned
-from tests.unit.decide.uplinks import UplinkNode
+from tests.unit.decide.uplinks import UplinkNode, stranger, uplink_node
 
 SECOND = replace(LINK, ifindex=4, device="enx2", mac="02:00:00:00:00:02", permanent_mac="")
 BESIDE = replace(
@@ -21,7 +21,7 @@ BESIDE = replace(
 
 @pytest.fixture
 def node() -> UplinkNode:
-    node = UplinkNode()
+    node = uplink_node()
     node.see(SECOND)
     node.read_adapter(SECOND, BESIDE)
     return node
@@ -60,7 +60,7 @@ def test_what_was_overrun_is_told(node: UplinkNode) -> None:
 
 @pytest.mark.parametrize(("boot_id", "sequence"), [("boot-1", 101), ("boot-2", None)])
 def test_the_log_is_followed_from_where_it_was_left(boot_id: str, sequence: int | None) -> None:
-    before = UplinkNode()
+    before = uplink_node()
     before.log("over_current")
     after = Node(before.policy)
     after.start(durable_of(before.state), boot_id=boot_id)
@@ -108,19 +108,13 @@ def test_gone_is_down_and_set_down_is_not(node: UplinkNode) -> None:
 def test_an_outage_that_ends_unseen_adds_what_was_seen_of_it(
     boot_id: str, *, comes_back: bool
 ) -> None:
-    before = UplinkNode()
+    before = uplink_node()
     before.see(lost(LINK))
     before.pass_time(3)
     before.take(Stopping(before.at(), "SIGTERM"))
     assert 4 == downtime_seconds(before)
-    after = UplinkNode.__new__(UplinkNode)
-    Node.__init__(after, before.policy)
-    after.told, after.sequence = [], 1
-    after.start(durable_of(before.state), boot_id=boot_id)
     found = returned(lost(LINK)) if comes_back else lost(LINK)
-    after.list_links(found)
-    after.read_adapter(found)
-    after.read_uplinks()
+    after = stranger(durable_of(before.state), boot_id, found)
 
     assert comes_back == (after.nic.down_since_ns is None)
     assert 4 == downtime_seconds(after)

@@ -14,12 +14,12 @@ from agent.model.outputs import Ask, Probe
 from agent.model.policy import Policy, ProbePolicy
 from agent.model.verdicts import NicReachable, NicUnreachable
 from tests.builders import LINK, Node, lost, returned
-from tests.unit.decide.uplinks import GATEWAY, POLICY, UplinkNode
+from tests.unit.decide.uplinks import GATEWAY, POLICY, UplinkNode, stranger, uplink_node
 
 
 @pytest.fixture
 def node() -> UplinkNode:
-    return UplinkNode()
+    return uplink_node()
 
 
 def reachable(node: UplinkNode) -> bool | None:
@@ -31,19 +31,6 @@ def probes(node: Node) -> list[Probe]:
     return [
         o.question for o in node.outputs if isinstance(o, Ask) and isinstance(o.question, Probe)
     ]
-
-
-def stranger() -> UplinkNode:
-    """As the uplink's node, but no gateway has ever answered."""
-    node = UplinkNode.__new__(UplinkNode)
-    Node.__init__(node, POLICY)
-    node.told, node.sequence = [], 1
-    node.start()
-    node.list_links(LINK)
-    node.read_adapter()
-    node.read_uplinks(Uplink(LINK.ifindex, LINK.device, GATEWAY, default_route=True))
-    node.log()
-    return node
 
 
 def test_a_gateway_that_never_answered_is_unknown_for_ever() -> None:
@@ -152,3 +139,12 @@ def test_who_answered_once_is_known_after_a_restart(node: UplinkNode) -> None:
     (nic,) = after.state.nics.values()
 
     assert (GATEWAY, None) == (nic.gateway_known, nic.senses.reach.reachable)
+
+
+def test_probing_changes_nothing_that_is_saved(node: UplinkNode) -> None:
+    before = durable_of(node.state)
+    for _ in range(10):
+        node.probe(answered=True)
+        node.pass_time(2)
+
+    assert before == durable_of(node.state)

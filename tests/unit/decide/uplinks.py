@@ -13,12 +13,12 @@ from agent.model.facts import (
     SpeedRead,
     TimeReached,
 )
-from agent.model.identity import Adapter, Counters, Link, Uplink
+from agent.model.identity import Counters, Link, Uplink
 from agent.model.kernel_log import KernelClass, KernelMessage
 from agent.model.policy import NicMatch, Policy
-from agent.model.state import Nic
+from agent.model.state import Durable, Nic
 from agent.model.verdicts import Verdict
-from tests.builders import ADAPTER, CONNECTOR, LINK, Node
+from tests.builders import CONNECTOR, LINK, Node
 
 GATEWAY = "192.168.77.1"
 POLICY = Policy(match=(NicMatch(name="uplink", driver="r8152"),), expect_speed_bits=2_500_000_000)
@@ -26,20 +26,12 @@ STILL = Counters(rx_packets=1000, tx_packets=1000, rx_errors=0, tx_errors=0, tx_
 
 
 class UplinkNode(Node):
-    """It is watched, judged, and its gateway has answered once."""
+    """Takes what befalls the one NIC that there is, and keeps all that was told."""
 
-    def __init__(self, link: Link = LINK, adapter: Adapter = ADAPTER) -> None:
+    def __init__(self) -> None:
         super().__init__(POLICY)
         self.sequence = 100
         self.told: list[Verdict] = []
-        self.start()
-        self.list_links(link)
-        self.read_adapter(link, adapter)
-        self.read_uplinks(Uplink(link.ifindex, link.device, GATEWAY, default_route=True))
-        self.log()
-        self.take(SpeedRead(self.at(), link.ifindex, 2_500_000_000))
-        self.count()
-        self.probe(answered=True)
 
     @property
     def nic(self) -> Nic:
@@ -82,3 +74,30 @@ class UplinkNode(Node):
         for _ in range(seconds - 1):
             self.at()
         return self.take(TimeReached(self.at(), "probe"))
+
+
+def stranger(
+    restored: Durable | None = None,
+    boot_id: str = "boot-1",
+    link: Link = LINK,
+    *,
+    log: bool = True,
+) -> UplinkNode:
+    """A node whose first look is complete, and whose gateway was not asked yet."""
+    node = UplinkNode()
+    node.start(restored, boot_id)
+    node.list_links(link)
+    node.read_adapter(link)
+    node.read_uplinks(Uplink(link.ifindex, link.device, GATEWAY, default_route=True))
+    if log:
+        node.log()
+    return node
+
+
+def uplink_node() -> UplinkNode:
+    """Its speed and counters are known, and its gateway has answered."""
+    node = stranger()
+    node.take(SpeedRead(node.at(), LINK.ifindex, 2_500_000_000))
+    node.count()
+    node.probe(answered=True)
+    return node

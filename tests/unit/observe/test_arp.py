@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.observe.arp import answers, is_reply_of
+from agent.observe.arp import LATE_PACKETS_MAX, answers, is_reply_of
 
 OURS, GATEWAY, OTHER = "192.168.1.7", "192.168.1.254", "192.168.1.9"
 OUR_MAC, GATEWAY_MAC = bytes.fromhex("6c1ff71be8c8"), bytes.fromhex("020000000001")
@@ -183,6 +183,14 @@ def test_an_answer_that_lies_there_after_the_deadline_counts(wire: Wire) -> None
     wire.arrives(packet())
 
     assert answers("eth0", GATEWAY, -1.0)
+
+
+def test_a_storm_of_others_does_not_hold_it_up_for_ever(wire: Wire) -> None:
+    for _ in range(LATE_PACKETS_MAX):
+        wire.arrives(packet(OTHER))
+    wire.arrives(packet())
+
+    assert not answers("eth0", GATEWAY, -1.0)
 
 
 @pytest.mark.parametrize("link_address", [b"", b"\0" * 4, b"\0" * 20])
