@@ -45,7 +45,7 @@ coverage: $(TEST_STAMP) ## Run the fast tests and say which lines and branches t
 lab: lab-packages $(TEST_STAMP) ## Run the tests on real kernels in virtual machines (as root)
 	@$(BIN)/python -m pytest tests/e2e -m 'lab and not full' --timeout=1800 $(ARGS)
 
-lab-full: lab-packages $(TEST_STAMP) ## Run the lab's long tests too (as root)
+lab-full: lab-packages $(TEST_STAMP) ## Run all of the lab on every release (as root)
 	@$(BIN)/python -m pytest tests/e2e -m lab --timeout=1800 $(ARGS)
 
 lab-shell: lab-packages $(TEST_STAMP) ## Boot a node with a USB NIC and log in (as root)
