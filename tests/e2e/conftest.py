@@ -69,7 +69,8 @@ def plug_in(machine: VirtualMachine) -> None:
     A test that begins while udev and networkd are still busy with the adapter finds a node in
     a state that no node stays in, and pulling it out then leaves them behind confused.
     """
-    machine.run("systemctl restart rtl8156", timeout_seconds=120)
+    anew = "systemctl is-active -q rtl8156 && nic anew"
+    machine.run(f"{anew} || systemctl restart rtl8156", timeout_seconds=120)
     machine.wait_until("ls -d /sys/bus/usb/drivers/r8152/*:1.0/net/enx6c1ff71be8c8")
     machine.wait_until("ping -I enx6c1ff71be8c8 -c 1 -W 2 192.168.77.1")
 

@@ -166,9 +166,9 @@ def test_rtnl_stays_free_while_the_control_endpoint_hangs(
     uplink.wait_for_sample('nodemend_nic_speed_bytes{nic="uplink"}', 312_500_000)
     machine.wait_until(f"grep -q {SPEED_IS_SAVED} /var/lib/nodemend/state.json")
     adapter.fault("ctl_hang")
-    beside = slowest_look(machine, seconds=35)
+    beside = slowest_look(machine, seconds=32)
     machine.run("systemctl restart nodemend")  # no new carrier: the speed is not asked for again
-    after_restart = slowest_look(machine, seconds=8)
+    after_restart = slowest_look(machine, seconds=6)
     uplink.daemon.stop()
     without = slowest_look(machine, seconds=3)
 

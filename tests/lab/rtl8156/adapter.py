@@ -173,6 +173,13 @@ class Adapter:
         note = self.truth.note(" ".join((name, *arguments)))
         return {**note, **self._plugged.set(setting, value)}
 
+    def begin_anew(self) -> dict[str, Any]:
+        """As after a restart: whole, just plugged in, and nothing has happened yet."""
+        if self._plugged is not None:
+            self.unplug()
+        self.truth = Truth()
+        return self.plug("ss")
+
     def plug(self, name: str) -> dict[str, Any]:
         """Plug it in, after unplugging it where it already is."""
         if self._plugged is not None:

@@ -49,6 +49,8 @@ def _answer(adapter: Adapter, line: bytes) -> dict[str, Any]:
         name, arguments = str(request["fault"]), [str(word) for word in request["arguments"]]
         if name == "truth":
             return {"ok": True, **adapter.truth.as_object()}
+        if name == "anew":
+            return {"ok": True, **adapter.begin_anew()}
         return {"ok": True, **adapter.command(name, arguments)}
     except (ValueError, KeyError, TypeError, OSError) as error:
         return {"ok": False, "error": str(error)}

@@ -112,5 +112,6 @@ def page() -> str:
         if fault.kernel_says:
             text += f"; the kernel says: {fault.kernel_says}"
         lines += wrap.wrap(text)
+    lines.append(f"  {'anew':23} as just started: whole, plugged in, and a truth without a past")
     lines.append(f"  {'truth':23} what was really reported to the kernel, and when")
     return "\n".join(lines)
