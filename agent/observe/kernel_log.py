@@ -90,17 +90,15 @@ class KernelLog:
         offset_ns = at.boottime_ns - time.monotonic_ns()
         found: _Found = {}
         lost = 0
-        for _ in range(RECORDS_PER_READ_MAX):
+        for records in range(RECORDS_PER_READ_MAX):
             record = self._next_record()
             if record is None:
+                if records or self.failure:  # else it would be woken by its own rest, for ever
+                    self._rest_until = time.monotonic() + REST_SECONDS
                 break
             if record == b"":
                 continue
             lost += self._take(record, found, at, offset_ns)
-        else:
-            self._rest_until = 0.0
-            return self._told(at, lost, found)
-        self._rest_until = time.monotonic() + REST_SECONDS
         return self._told(at, lost, found)
 
     def _next_record(self) -> bytes | None:

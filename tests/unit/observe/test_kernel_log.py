@@ -107,6 +107,15 @@ def test_nothing_new_since_a_number_is_told_once(kmsg: Kmsg) -> None:
     assert kmsg.told() is None
 
 
+def test_a_quiet_log_wakes_nobody(kmsg: Kmsg) -> None:
+    kmsg.write(RESET)
+    kmsg.told()
+    assert kmsg.log.rest_seconds() > 0
+    assert kmsg.told() is None
+    assert 0.0 == kmsg.log.rest_seconds()
+    assert kmsg.log.fileno() is not None
+
+
 def test_what_a_program_writes_there_is_not_the_kernels_word(kmsg: Kmsg) -> None:
     kmsg.write_raw(f"14,0,5,-;{RESET}\n".encode())
 
@@ -164,6 +173,7 @@ def test_progress_is_told_now_and_then_without_a_message_for_us(kmsg: Kmsg) -> N
 
 def test_it_rests_after_a_reading(kmsg: Kmsg) -> None:
     assert 9 == kmsg.log.fileno()
+    kmsg.write(RESET)
     kmsg.told()
     kmsg.write(RESET)
 
