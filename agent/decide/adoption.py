@@ -83,7 +83,7 @@ def _adopt(
         # Restored, and not seen since: its netdev went while nobody watched.
         state, departed = links.depart(state, known, observed=False)
     state = links.without_bystander(state, first.ifindex)
-    state, moved_from = _follow(state, adapter, first)
+    state, moved_from, left = _follow(state, adapter, first)
     state, name = _claim_name(state, configured_name(policy, adapter, first.mac), adapter.connector)
     known = state.nics.get(adapter.connector)
     if known is None:
@@ -103,7 +103,7 @@ def _adopt(
         senses=Senses(uplink=uplink, health=known.senses.health),
     )
     nic, changes = links.update(nic, bystander.latest, policy, at)
-    return links.with_nic(state, nic), (*departed, *told, *changes, links.routes_follow(at))
+    return links.with_nic(state, nic), (*departed, *left, *told, *changes, links.routes_follow(at))
 
 
 def _in_its_own_plug(state: State, adapter: Adapter) -> Adapter:
@@ -116,22 +116,30 @@ def _in_its_own_plug(state: State, adapter: Adapter) -> Adapter:
     return replace(adapter, connector=f"{adapter.connector}@{adapter.usb_path}")
 
 
-def _follow(state: State, adapter: Adapter, link: Link) -> tuple[State, str | None]:
+def _follow(
+    state: State, adapter: Adapter, link: Link
+) -> tuple[State, str | None, tuple[Output, ...]]:
     """Where the same MAC is missing elsewhere: its record, moved here; and from where."""
     here = state.nics.get(adapter.connector)
     mac = link.permanent_mac
     if not mac or (here is not None and here.permanent_mac == mac):
-        return state, None
-    former = next((n for n in state.nics.values() if n.permanent_mac == mac and not n.link), None)
+        return state, None, ()
+    same = (n for n in state.nics.values() if n.permanent_mac == mac)
+    former = next((n for n in same if n.link is None or not n.confirmed), None)
     if former is None:
-        return state, None
+        return state, None, ()
+    left: tuple[Output, ...] = ()
+    if former.link is not None:  # restored, and it moved while nobody watched
+        state, left = links.depart(state, former, observed=False)
+        former = state.nics[former.adapter.connector]
     nics = {c: nic for c, nic in state.nics.items() if nic is not former and nic is not here}
     if here is not None:
         # The one that was here is missing, too: it keeps its history, for when it turns up.
         aside = f"{adapter.connector}@{here.permanent_mac or 'unknown'}"
-        nics[aside] = _moved(here, aside)
+        nowhere = replace(here.adapter, usb_path="", companion_path="")
+        nics[aside] = _moved(replace(here, adapter=nowhere), aside)
     nics[adapter.connector] = _moved(former, adapter.connector)
-    return replace(state, nics=nics), former.adapter.connector
+    return replace(state, nics=nics), former.adapter.connector, left
 
 
 def _moved(nic: Nic, connector: str) -> Nic:

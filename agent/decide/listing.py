@@ -91,7 +91,10 @@ def announce(state: State, policy: Policy) -> Decision:
         blind_spots=state.blind_spots,
     )
     # Only now: a message about a NIC that is not known yet would be given to nobody.
-    return replace(state, watch_told=True), (Tell(told), kernel_log.follow(state))
+    follow = kernel_log.follow(state)
+    # Whatever is missing now is gone: from here on its absence is watched.
+    nics = {c: nic if nic.link else replace(nic, confirmed=True) for c, nic in state.nics.items()}
+    return replace(state, watch_told=True, nics=nics), (Tell(told), follow)
 
 
 def describe(bystander: Bystander) -> str:

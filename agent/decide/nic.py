@@ -133,6 +133,8 @@ def _restored(nic: Nic, *, same_boot: bool) -> Nic:
         down_since_ns=None,
         flap_times_ns=(),
         kernel_seen={},
+        speed_bits=None,
+        speed_carrier_ups=None,
         step=None,
         tune_settled=None,
     )

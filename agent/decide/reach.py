@@ -24,6 +24,7 @@ TOPIC = "probe"
 MISSES_UNREACHABLE = 5  # while nothing arrives
 MISSES_UNREACHABLE_THOUGH_ARRIVING = 15  # a busy link may lose a few
 SILENCE_WEDGED_NS = 60_000_000_000
+PROBE_SECONDS_MAX = 1  # an answer may be to a probe that was sent so long before
 
 NicDecision = tuple[Nic, tuple[Output, ...]]
 
@@ -62,6 +63,11 @@ def round_of_probes(state: State, policy: Policy, at: Stamp) -> Decision:
     return state, tuple(outputs)
 
 
+def after_counters_failed(nic: Nic) -> Nic:
+    """What arrives is not known from now on."""
+    return _with_reach(nic, replace(nic.senses.reach, rx_packets=None))
+
+
 def after_failure(nic: Nic) -> Nic:
     """Nobody could be asked: that is neither an answer nor a silence."""
     return _with_reach(nic, replace(nic.senses.reach, asked=False))
@@ -93,6 +99,8 @@ def silence_in_words(nic: Nic, policy: Policy) -> str | None:
     silent_ns = reach.still_misses * policy.probe.interval_ns
     if reach.reachable is not False or silent_ns < SILENCE_WEDGED_NS:
         return None
+    if reach.rx_packets is None:
+        return None  # nobody knows whether anything arrived
     return (
         f"{nic.gateway_known} used to answer on this NIC and did not answer the last "
         f"{reach.misses} times; not one packet of anybody arrived in {silent_ns // SECOND_NS} s"
@@ -103,8 +111,20 @@ def _answered(nic: Nic, fact: ProbeEnded) -> NicDecision:
     outputs: tuple[Output, ...] = ()
     if nic.senses.reach.reachable is False and nic.link is not None:
         outputs = (Tell(NicReachable(nic.nic, nic.link.device, fact.target)),)
-    reach = Reach(reachable=True, answered_ns=fact.at.boottime_ns)
-    return _with_reach(replace(nic, gateway_known=fact.target), reach), outputs
+    nic = replace(_proven(nic, fact.at), gateway_known=fact.target)
+    return _with_reach(nic, Reach(reachable=True)), outputs
+
+
+def _proven(nic: Nic, at: Stamp) -> Nic:
+    """Packets pass, whatever was said before the probe went out: that is settled for good."""
+    before_ns = at.boottime_ns - PROBE_SECONDS_MAX * SECOND_NS
+    gave_up, timeout_ns = nic.kernel_seen.get("gave_up"), nic.senses.tx_timeout_ns
+    if gave_up is not None and gave_up.boottime_ns < before_ns:
+        rest = {name: seen for name, seen in nic.kernel_seen.items() if name != "gave_up"}
+        nic = replace(nic, kernel_seen=rest)
+    if timeout_ns is not None and timeout_ns < before_ns:
+        nic = replace(nic, senses=replace(nic.senses, tx_timeout_ns=None))
+    return nic
 
 
 def _with_reach(nic: Nic, reach: Reach) -> Nic:

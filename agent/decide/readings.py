@@ -13,6 +13,7 @@ from agent.model.outputs import (
     ListLinks,
     Probe,
     ReadAdapter,
+    ReadCounters,
     ReadSpeed,
     ReadUplinks,
     Tell,
@@ -58,10 +59,11 @@ def failed(state: State, fact: ReadFailed) -> Decision:
         case Probe(ifindex):
             nic = links.nic_of(state, ifindex)
             return (links.with_nic(state, reach.after_failure(nic)) if nic else state), ()
+        case ReadCounters(ifindex):
+            nic = links.nic_of(state, ifindex)
+            return (links.with_nic(state, reach.after_counters_failed(nic)) if nic else state), ()
         case FollowKernelLog():
             return replace(state, kernel_log_heard=True), ()  # it can tell nothing
-        case _:
-            return state, ()  # asked again anyway; the source says what is wrong with it
 
 
 def again(state: State, topic: str) -> Decision:

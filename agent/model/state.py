@@ -33,7 +33,6 @@ class Reach:
 
     reachable: bool | None = None  # None: unknown
     asked: bool = False  # a probe is under way
-    answered_ns: int | None = None
     misses: int = 0  # in a row
     still_misses: int = 0  # of them, since the last packet of anybody arrived
     rx_packets: int | None = None  # as counted after the last miss

@@ -257,3 +257,22 @@ def test_a_restart_is_no_new_carrier(node: UplinkNode) -> None:
     after.see(flapped(LINK))
 
     assert asked_for_the_speed(after)
+
+
+def test_a_reboot_is_a_new_carrier(node: UplinkNode) -> None:
+    after = stranger(durable_of(node.state), "boot-2")
+
+    assert after.nic.speed_bits is None
+    assert asked_for_the_speed(after)
+
+
+def test_what_an_answer_has_settled_stays_settled(node: UplinkNode) -> None:
+    node.log("gave_up")
+    node.count(tx_timeouts=1)
+    node.at()
+    node.probe(answered=True)
+    node.see(lost(LINK))
+    node.see(returned(lost(LINK)))
+
+    assert "healthy" == node.health
+    assert "healthy" == stranger(durable_of(node.state)).health, "over a restart, too"

@@ -12,7 +12,7 @@ from agent.model.identity import Adapter, Link, Uplink
 from agent.model.outputs import Act
 from agent.model.policy import NicMatch, Policy
 from agent.model.verdicts import NicFound, NicMoved, NicReplaced, NicReturned
-from tests.builders import ADAPTER, CONNECTOR, LINK, VIRTIO, Node, flapped
+from tests.builders import ADAPTER, CONNECTOR, LINK, SECOND_NS, VIRTIO, Node, flapped
 from tests.unit.decide.uplinks import UplinkNode, uplink_node
 
 ELSEWHERE = "pci-0000:00:14.0-usb-0:2"
@@ -135,3 +135,33 @@ def test_what_carries_the_default_route_is_watched_and_never_touched(default_rou
         nic.nic for nic in node.state.nics.values()
     ]
     assert not any(isinstance(output, Act) for output in node.outputs)
+
+
+def test_one_that_moved_while_nobody_watched_is_followed(node: UplinkNode) -> None:
+    after = UplinkNode()
+    after.start(durable_of(node.state))
+    after.see(AGAIN)
+    after.read_adapter(AGAIN, THERE)
+    after.list_links(AGAIN)
+    (nic,) = after.state.nics.values()
+
+    assert ("uplink", ELSEWHERE) == (nic.nic, nic.adapter.connector)
+    assert (1, 1, 1) == (nic.flaps_total, nic.disconnects_total, nic.unobserved_gaps_total)
+    assert [v for v in after.told if isinstance(v, NicMoved)]
+
+
+def test_gone_at_the_first_look_it_is_watched_for_from_then_on(node: UplinkNode) -> None:
+    node.take(LinkGone(node.at(), LINK.ifindex, LINK.device))
+    after = UplinkNode()
+    after._seconds = node._seconds  # the same boot: its clock goes on
+    after.start(durable_of(node.state))
+    after.list_links()
+    after.read_uplinks()
+    before_ns = after.nic.downtime_ns
+    for _ in range(10):
+        after.at()
+    after.see(AGAIN)
+    after.read_adapter(AGAIN)
+
+    assert after.nic.downtime_ns >= before_ns + 10 * SECOND_NS
+    assert [v for v in after.told if isinstance(v, NicReturned)]

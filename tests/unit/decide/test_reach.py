@@ -10,7 +10,7 @@ from agent.decide.reach import MISSES_UNREACHABLE, MISSES_UNREACHABLE_THOUGH_ARR
 from agent.keeper import durable_of
 from agent.model.facts import ProbeEnded, ReadFailed, TimeReached
 from agent.model.identity import Uplink
-from agent.model.outputs import Ask, Probe
+from agent.model.outputs import Ask, Probe, ReadCounters
 from agent.model.policy import Policy, ProbePolicy
 from agent.model.verdicts import NicReachable, NicUnreachable
 from tests.builders import LINK, Node, lost, returned
@@ -148,3 +148,12 @@ def test_probing_changes_nothing_that_is_saved(node: UplinkNode) -> None:
         node.pass_time(2)
 
     assert before == durable_of(node.state)
+
+
+def test_what_arrives_must_be_known_for_a_wedge(node: UplinkNode) -> None:
+    unread = ReadCounters(LINK.ifindex, LINK.device)
+    for _ in range(40):
+        node.take(ProbeEnded(node.at(), LINK.ifindex, GATEWAY, answered=False))
+        node.take(ReadFailed(node.at(), unread, "No such file or directory"))
+
+    assert "healthy" == node.health
