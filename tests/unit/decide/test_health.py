@@ -271,8 +271,9 @@ def test_what_an_answer_has_settled_stays_settled(node: UplinkNode) -> None:
     node.count(tx_timeouts=1)
     node.at()
     node.probe(answered=True)
+    again = returned(lost(LINK))
     node.see(lost(LINK))
-    node.see(returned(lost(LINK)))
+    node.see(again)
 
     assert "healthy" == node.health
-    assert "healthy" == stranger(durable_of(node.state)).health, "over a restart, too"
+    assert "healthy" == stranger(durable_of(node.state), link=again).health, "after a restart too"
