@@ -50,6 +50,11 @@ def is_up(link: Link) -> bool:
     return link.admin_up and link.carrier
 
 
+def is_down(link: Link) -> bool:
+    """Set up and without a carrier; set down it is neither up nor down."""
+    return link.admin_up and not link.carrier
+
+
 def is_older(link: Link, than: Link) -> bool:
     """Whether a message of the same netdev is older news: its counts are behind."""
     return _behind(link.carrier_down_count, than.carrier_down_count) or _behind(

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from agent.decide import reach
-from agent.decide.carrier import is_up
-from agent.decide.decision import SECOND_NS, Decision
+from agent.decide.carrier import is_down, is_up
+from agent.decide.decision import SECOND_NS, Decision, NicDecision
 from agent.decide.kernel_log import came_last
-from agent.decide.links import with_nic
+from agent.decide.links import look_after
 from agent.decide.matching import is_usb
 from agent.decide.outage import account
 from agent.decide.r8152 import is_on_generic_driver
@@ -53,19 +53,17 @@ def judge_all(
     before: State, after: State, policy: Policy, at: Stamp, *, time_passed: bool
 ) -> Decision:
     """Judge what a fact has changed; everything, as time passes and with the first full look."""
-    outputs: list[Output] = []
-    everything = time_passed or before.watch_told != after.watch_told
-    for connector, nic in tuple(after.nics.items()):
-        if nic is before.nics.get(connector) and not everything:
-            continue
-        if after.watch_told:
-            judged, told = _judge(account(nic, at), policy, at)
-            outputs.extend(told)
-            after = with_nic(after, judged)
-    return after, tuple(outputs)
+    if not after.watch_told:
+        return after, ()
+    everything = time_passed or not before.watch_told
+
+    def judge(nic: Nic) -> NicDecision:
+        return _judge(account(nic, at), policy, at)
+
+    return look_after(before, after, judge, everything=everything)
 
 
-def _judge(nic: Nic, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
+def _judge(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
     if nic.link is not None and not nic.confirmed:
         return nic, ()
     before = nic.senses.health
@@ -75,27 +73,36 @@ def _judge(nic: Nic, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]
     speaking = [(check, words) for check, words in found if words is not None]
     states = {check.state for check, _ in speaking}
     state = next((state for state in HEALTH_STATES if state in states), _BEST)
-    since = before.since if before is not None and before.state == state else at
-    checks = tuple(check.name for check, _ in speaking if check.state == state)
-    evidence = tuple(words for _, words in speaking)
-    said = before.told_state if before else None
-    already_told = before is not None and (said, before.told_checks) == (state, checks)
-    passing = state in PASSING_STATES and _recent(since.boottime_ns, SETTLE_SECONDS, at)
-    if already_told or (passing and said is not None):
-        told_checks = before.told_checks if before else ()
-        health = Health(state, checks, evidence, since, said, told_checks)
-        return _with_health(nic, health), ()
-    device = nic.link.device if nic.link else "no interface"
-    verdict = _VERDICTS[state](nic.nic, device, said or "unknown", evidence)
-    return _with_health(nic, Health(state, checks, evidence, since, state, checks)), (
-        Tell(verdict),
+    health = Health(
+        state=state,
+        checks=tuple(check.name for check, _ in speaking if check.state == state),
+        evidence=tuple(words for _, words in speaking),
+        since=before.since if before is not None and before.state == state else at,
+        told_state=before.told_state if before else None,
+        told_checks=before.told_checks if before else (),
     )
+    outputs: tuple[Output, ...] = ()
+    if _is_news(health, at):
+        outputs = (Tell(_verdict(nic, health)),)
+        health = replace(health, told_state=health.state, told_checks=health.checks)
+    if health == before:
+        return nic, outputs
+    return replace(nic, senses=replace(nic.senses, health=health)), outputs
 
 
-def _with_health(nic: Nic, health: Health) -> Nic:
-    if health == nic.senses.health:
-        return nic
-    return replace(nic, senses=replace(nic.senses, health=health))
+def _is_news(health: Health, at: Stamp) -> bool:
+    """Whether people were told something else last, and it is more than a moment's state."""
+    if (health.told_state, health.told_checks) == (health.state, health.checks):
+        return False
+    passing = health.state in PASSING_STATES
+    settling = passing and _recent(health.since.boottime_ns, SETTLE_SECONDS, at)
+    return health.told_state is None or not settling
+
+
+def _verdict(nic: Nic, health: Health) -> _Judged:
+    device = nic.link.device if nic.link else "no interface"
+    said = health.told_state or "unknown"
+    return _VERDICTS[health.state](nic.nic, device, said, health.evidence)
 
 
 # --- the checks ------------------------------------------------------------------------------
@@ -117,8 +124,7 @@ def _disabled(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 
 
 def _no_carrier(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
-    without = nic.link is not None and nic.link.admin_up and not nic.link.carrier
-    return "it is set up and has no carrier" if without else None
+    return "it is set up and has no carrier" if nic.link and is_down(nic.link) else None
 
 
 def _gave_up(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:

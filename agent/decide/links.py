@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from agent.decide import outage, tune
 from agent.decide.carrier import CarrierChange, carrier_change, is_older, is_up
-from agent.decide.decision import SECOND_NS, Decision
+from agent.decide.decision import SECOND_NS, Decision, NicDecision
 from agent.model.identity import Link, Stamp
 from agent.model.outputs import Ask, Output, ReadAdapter, Tell, Wake
 from agent.model.policy import FLAPS_MAX, Policy
@@ -31,6 +32,26 @@ def nic_of(state: State, ifindex: int) -> Nic | None:
 def with_nic(state: State, nic: Nic) -> State:
     """The state with this NIC's record in place of the old one."""
     return replace(state, nics={**state.nics, nic.adapter.connector: nic})
+
+
+def change_nic(state: State, ifindex: int, change: Callable[[Nic], Nic]) -> State:
+    """The NIC whose netdev this is, changed; a netdev that is gone by now changes nothing."""
+    nic = nic_of(state, ifindex)
+    return state if nic is None else with_nic(state, change(nic))
+
+
+def look_after(
+    before: State, after: State, look: Callable[[Nic], NicDecision], *, everything: bool
+) -> Decision:
+    """Look at each NIC that a fact has changed, or at everything."""
+    outputs: list[Output] = []
+    for connector, nic in tuple(after.nics.items()):
+        if everything or nic is not before.nics.get(connector):
+            looked_at, more = look(nic)
+            outputs.extend(more)
+            if looked_at is not nic:
+                after = with_nic(after, looked_at)
+    return after, tuple(outputs)
 
 
 def with_bystander(state: State, bystander: Bystander) -> State:
@@ -64,7 +85,7 @@ def hear(state: State, link: Link, policy: Policy, at: Stamp, heard_listing: int
     return with_bystander(state, bystander), question
 
 
-def update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
+def update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> NicDecision:
     """The same netdev, a later message."""
     before = nic.link
     if before is None or is_older(link, before):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from agent.decide import (
     adoption,
@@ -78,15 +79,15 @@ def _route(state: State, fact: Fact, policy: Policy) -> Decision:  # noqa: C901,
         case AdapterRead():
             return readings.adapter(state, fact, policy)
         case CountersRead():
-            return _of_nic(state, fact.ifindex, lambda nic: traffic.apply(state, nic, fact))
+            changed = partial(traffic.after_reading, fact=fact)
+            return links.change_nic(state, fact.ifindex, changed), ()
         case SpeedRead():
-            return _of_nic(state, fact.ifindex, lambda nic: _speed_read(state, nic, fact))
+            changed = partial(speed.after_reading, speed_bits=fact.speed_bits)
+            return links.change_nic(state, fact.ifindex, changed), ()
         case UplinksRead():
             return uplinks.apply(state, fact, policy)
         case ProbeEnded():
-            return _of_nic(
-                state, fact.ifindex, lambda nic: reach.after_probe(state, nic, fact, policy)
-            )
+            return reach.after_probe(state, fact, policy)
         case KernelLogRead():
             return kernel_log.apply(state, fact)
         case ReadFailed():
@@ -149,16 +150,6 @@ def _link_gone(state: State, fact: LinkGone) -> Decision:
     # A listing asked for before now may still show it: see rule 3.
     departed = {**state.departed, fact.ifindex: state.listing_asked}
     return replace(state, departed=departed), outputs
-
-
-def _of_nic(state: State, ifindex: int, rule: Callable[[Nic], Decision]) -> Decision:
-    """The rule for the NIC whose link this is; a link that is gone by now has none."""
-    nic = links.nic_of(state, ifindex)
-    return (state, ()) if nic is None else rule(nic)
-
-
-def _speed_read(state: State, nic: Nic, fact: SpeedRead) -> Decision:
-    return links.with_nic(state, speed.after_reading(nic, fact.speed_bits)), ()
 
 
 def _time_reached(state: State, fact: TimeReached, policy: Policy) -> Decision:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.decide.carrier import is_down
 from agent.model.identity import Stamp
 from agent.model.state import Nic
 
 
 def account(nic: Nic, at: Stamp) -> Nic:
     """Begin or end an outage with the NIC's present state; the first look must be complete."""
-    down = nic.link is None or (nic.link.admin_up and not nic.link.carrier)
+    down = nic.link is None or is_down(nic.link)
     if down and nic.down_since_ns is None:
         return replace(nic, down_since_ns=at.boottime_ns)
     return replace(settle(nic, at), down_since_ns=None) if not down else nic

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.decide.carrier import is_up
-from agent.decide.decision import SECOND_NS, Decision
-from agent.decide.links import with_nic
+from agent.decide.decision import SECOND_NS, Decision, NicDecision
+from agent.decide.links import nic_of, with_nic
 from agent.decide.matching import is_matched
 from agent.model.facts import ProbeEnded
 from agent.model.identity import Counters, Stamp
@@ -25,8 +25,6 @@ MISSES_UNREACHABLE = 5  # while nothing arrives
 MISSES_UNREACHABLE_THOUGH_ARRIVING = 15  # a busy link may lose a few
 SILENCE_WEDGED_NS = 60_000_000_000
 PROBE_SECONDS_MAX = 1  # an answer may be to a probe that was sent so long before
-
-NicDecision = tuple[Nic, tuple[Output, ...]]
 
 
 def is_judged(nic: Nic, policy: Policy) -> bool:
@@ -73,10 +71,13 @@ def after_failure(nic: Nic) -> Nic:
     return _with_reach(nic, replace(nic.senses.reach, asked=False))
 
 
-def after_probe(state: State, nic: Nic, fact: ProbeEnded, policy: Policy) -> Decision:
+def after_probe(state: State, fact: ProbeEnded, policy: Policy) -> Decision:
     """One answer, or one silence more."""
-    if fact.target != target_of(nic, policy) or nic.link is None or not is_up(nic.link):
-        return state, ()  # about a link or a gateway that is not any more
+    nic = nic_of(state, fact.ifindex)
+    if nic is None or nic.link is None or not is_up(nic.link):
+        return state, ()  # about a link that is not any more
+    if fact.target != target_of(nic, policy):
+        return state, ()  # about a gateway that is not any more
     nic, outputs = _answered(nic, fact) if fact.answered else _missed(nic, fact)
     return with_nic(state, nic), outputs
 
@@ -145,6 +146,4 @@ def _missed(nic: Nic, fact: ProbeEnded) -> NicDecision:
             told = NicUnreachable(nic.nic, nic.link.device, fact.target, reach.misses, arriving)
             outputs.append(Tell(told))
         reach = replace(reach, reachable=False)
-    elif not used_to_answer:
-        reach = replace(reach, reachable=None)
     return _with_reach(nic, replace(reach, asked=False)), tuple(outputs)

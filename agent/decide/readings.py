@@ -52,16 +52,13 @@ def failed(state: State, fact: ReadFailed) -> Decision:
             state = replace(state, uplinks_asked=False, uplinks_answered=True)
             return state, (Tell(ReadingFailed("which link leads where", fact.reason)),)
         case ReadSpeed(ifindex):
-            nic = links.nic_of(state, ifindex)
-            return (links.with_nic(state, speed.after_failure(nic)) if nic else state), ()
+            return links.change_nic(state, ifindex, speed.after_failure), ()
         case ReadAdapter():
             return _adapter_failed(state, fact.question, fact)
         case Probe(ifindex):
-            nic = links.nic_of(state, ifindex)
-            return (links.with_nic(state, reach.after_failure(nic)) if nic else state), ()
+            return links.change_nic(state, ifindex, reach.after_failure), ()
         case ReadCounters(ifindex):
-            nic = links.nic_of(state, ifindex)
-            return (links.with_nic(state, reach.after_counters_failed(nic)) if nic else state), ()
+            return links.change_nic(state, ifindex, reach.after_counters_failed), ()
         case FollowKernelLog():
             return replace(state, kernel_log_heard=True), ()  # it can tell nothing
 

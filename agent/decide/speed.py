@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.decide.carrier import is_up
-from agent.decide.decision import SECOND_NS, Decision
-from agent.decide.links import with_nic
+from agent.decide.decision import SECOND_NS, Decision, NicDecision
+from agent.decide.links import look_after
 from agent.model.identity import Stamp
-from agent.model.outputs import Ask, Output, ReadSpeed
+from agent.model.outputs import Ask, ReadSpeed
 from agent.model.state import Nic, State
 
 QUIET_SECONDS = 30  # after a control error
@@ -25,20 +25,13 @@ def ask_where_due(before: State, after: State, at: Stamp, *, time_passed: bool) 
     Nobody is asked before the kernel's log is taken in: it may tell of trouble. A restart of
     the daemon is no reason to ask again.
     """
-    outputs: list[Output] = []
     if not after.kernel_log_heard:
         return after, ()
     everything = time_passed or not before.kernel_log_heard
-    for connector, nic in tuple(after.nics.items()):
-        if everything or nic is not before.nics.get(connector):
-            asked, more = _consider(nic, at)
-            outputs.extend(more)
-            if asked is not nic:
-                after = with_nic(after, asked)
-    return after, tuple(outputs)
+    return look_after(before, after, lambda nic: _consider(nic, at), everything=everything)
 
 
-def _consider(nic: Nic, at: Stamp) -> tuple[Nic, tuple[Output, ...]]:
+def _consider(nic: Nic, at: Stamp) -> NicDecision:
     link = nic.link
     if link is None or not nic.confirmed or not is_up(link) or nic.senses.speed_asked:
         return nic, ()

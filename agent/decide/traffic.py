@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from agent.decide import reach
 from agent.decide.decision import SECOND_NS, Decision
-from agent.decide.links import with_nic
 from agent.model.facts import CountersRead
 from agent.model.identity import Counters, Stamp
 from agent.model.outputs import Ask, ReadCounters, Wake
@@ -30,7 +29,7 @@ def ask(state: State, at: Stamp) -> Decision:
     return state, (wake(at), *questions)
 
 
-def apply(state: State, nic: Nic, fact: CountersRead) -> Decision:
+def after_reading(nic: Nic, fact: CountersRead) -> Nic:
     """Compare with what was read before, of the same netdev."""
     before, now_ns = nic.senses.counters, fact.at.boottime_ns
     senses = replace(nic.senses, counters=fact.counters)
@@ -44,8 +43,7 @@ def apply(state: State, nic: Nic, fact: CountersRead) -> Decision:
         senses = replace(senses, errors_from=fact.counters, errors_from_ns=now_ns)
         if words:
             senses = replace(senses, errors_words=words, errors_ns=now_ns)
-    nic = reach.after_counters(replace(nic, senses=senses), fact.counters)
-    return with_nic(state, nic), ()
+    return reach.after_counters(replace(nic, senses=senses), fact.counters)
 
 
 def _errors_in_words(before: Counters, after: Counters, seconds: int) -> str | None:

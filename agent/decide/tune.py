@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from agent.decide.decision import SECOND_NS
+from agent.decide.decision import SECOND_NS, NicDecision
 from agent.decide.matching import is_matched
 from agent.model.facts import ActionEnded
 from agent.model.identity import Stamp
-from agent.model.outputs import Act, Ask, Output, ReadAdapter, SetUsbPower, Tell, Wake
+from agent.model.outputs import Act, Ask, ReadAdapter, SetUsbPower, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Nic, StepInProgress
 from agent.model.verdicts import StepBegan, StepFailed, StepVerified, StepWithheld
@@ -23,8 +23,6 @@ from agent.model.verdicts import StepBegan, StepFailed, StepVerified, StepWithhe
 STEP = "tune"
 VERIFY_SECONDS = 10
 CARRY_OUT_SECONDS = 60  # the disk, a step before it, its own deadline: all of them together
-
-NicDecision = tuple[Nic, tuple[Output, ...]]
 
 
 def wake_topic(connector: str) -> str:

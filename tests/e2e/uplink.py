@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
 import pytest
 
 from tests.e2e.service import Daemon
-from tests.e2e.test_flap import DEADLINE_SECONDS, sample
+from tests.e2e.test_flap import DEADLINE_SECONDS, sample, status_of_the_nic, wait_for
 from tests.lab.machine import VirtualMachine
 
 DEVICE = "enx6c1ff71be8c8"
@@ -67,18 +66,10 @@ class Uplink:
         self.wait_for_sample(REACHABLE, 1)
 
     def wait_for_sample(self, series: str, value: float) -> str:
-        text = ""
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while time.monotonic() < deadline:
-            text = self.machine.get("/metrics")
-            if sample(text, series) == value:
-                return text
-            time.sleep(0.2)
-        pytest.fail(f"{series} did not become {value}:\n{text}")
+        return wait_for(self.machine, series, value)
 
     def status(self) -> dict[str, Any]:
-        nics = json.loads(self.machine.run("nodemend status --json").stdout)["nics"]
-        return dict(next(nic for nic in nics if nic["nic"] == "uplink"))
+        return status_of_the_nic(self.machine)
 
     def complaints(self) -> list[str]:
         """What was told that would worry somebody."""
