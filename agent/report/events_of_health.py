@@ -38,7 +38,7 @@ HEALTH_EVENTS: Mapping[type, Event] = {
         name="nic_gone",
         message_id="5bd2f740e5344e599e0c75677c7f72a5",
         priority=ERROR,
-        line="{device} ({nic}) is GONE, was {before}: {evidence}",
+        line="{nic} is GONE, was {before}: {evidence}",
         subject="NIC @NODEMEND_NIC@ is gone",
         cause="There is no network interface at its connector: unplugged, fallen off the bus, "
         "not enumerated, without a driver, or its controller died. The evidence quotes "
