@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import count
 
 from agent.decide import decide
-from agent.model.facts import AdapterRead, Fact, LinksListed, Started, UplinksRead
+from agent.model.facts import AdapterRead, ConfigRead, Fact, LinksListed, Started, UplinksRead
 from agent.model.identity import Adapter, Link, Stamp, Uplink
 from agent.model.outputs import Ask, Output, Question, Tell
 from agent.model.policy import Policy
@@ -40,6 +40,8 @@ ADAPTER = Adapter(
     device_number=2,
     usb_speed_bits=5_000_000_000,
     power_control="on",
+    lpm_permit="0",
+    interface="2-1:1.0",
 )
 
 VIRTIO = Adapter(
@@ -59,6 +61,7 @@ class Node:
         self.policy = policy or Policy()
         self.state = State()
         self.outputs: tuple[Output, ...] = ()
+        self.verdicts: list[Verdict] = []  # by the latest fact
         self._seconds = count(1)
 
     def at(self) -> Stamp:
@@ -68,7 +71,10 @@ class Node:
     def take(self, fact: Fact) -> list[Verdict]:
         """Decide on a fact; the verdicts told."""
         self.state, self.outputs = decide(self.state, fact, self.policy)
-        return [output.verdict for output in self.outputs if isinstance(output, Tell)]
+        if isinstance(fact, ConfigRead) and fact.policy is not None:
+            self.policy = fact.policy
+        self.verdicts = [output.verdict for output in self.outputs if isinstance(output, Tell)]
+        return self.verdicts
 
     def asked(self) -> list[Question]:
         return [output.question for output in self.outputs if isinstance(output, Ask)]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import links, outage
+from agent.decide import incident, links, outage, step
 from agent.decide.decision import SECOND_NS, Decision
 from agent.decide.matching import configured_name, is_ignored, is_usb
-from agent.decide.r8152 import is_on_generic_driver
+from agent.decide.r8152 import DRIVER, is_on_generic_driver
 from agent.model.identity import Adapter, Link, Stamp
 from agent.model.outputs import Output, Tell, Wake
 from agent.model.policy import Policy
@@ -87,20 +87,26 @@ def _adopt(
     state, name = _claim_name(state, configured_name(policy, adapter, first.mac), adapter.connector)
     known = state.nics.get(adapter.connector)
     if known is None:
-        known = Nic(nic=name, adapter=adapter, link=None, confirmed=False)
-    known, told = _recognized(replace(known, nic=name), adapter, first, moved_from)
+        known = Nic(nic=name, adapter=adapter, link=None, confirmed=False, known_since=at)
+    known, told = _recognized(replace(known, nic=name), adapter, first, moved_from, at)
     uplink = state.uplinks.get(first.ifindex)
     nic = replace(
         known if known.confirmed else outage.lost_from_sight(known),
         adapter=adapter,
         link=first,
         confirmed=True,
+        was_up=first.admin_up,
         heard_listing=bystander.heard_listing,
         loss_outstanding=False,
         permanent_mac=first.permanent_mac or known.permanent_mac,
         best_usb_speed_bits=max(known.best_usb_speed_bits, adapter.usb_speed_bits),
+        own_driver_seen=known.own_driver_seen or adapter.driver == DRIVER,
         uplink_seen=known.uplink_seen or (uplink is not None and uplink.default_route),
-        senses=Senses(uplink=uplink, health=known.senses.health),
+        senses=Senses(
+            uplink=uplink,
+            health=known.senses.health,
+            was_addressed=uplink is not None and uplink.addressed is True,
+        ),
     )
     nic, changes = links.update(nic, bystander.latest, policy, at)
     return links.with_nic(state, nic), (*departed, *left, *told, *changes, links.routes_follow(at))
@@ -148,7 +154,7 @@ def _moved(nic: Nic, connector: str) -> Nic:
 
 
 def _recognized(
-    known: Nic, adapter: Adapter, link: Link, moved_from: str | None
+    known: Nic, adapter: Adapter, link: Link, moved_from: str | None, at: Stamp
 ) -> tuple[Nic, tuple[Output, ...]]:
     told: list[Output] = []
     if moved_from is not None:
@@ -159,6 +165,9 @@ def _recognized(
         told.append(Tell(replaced))
         # What is known of the old adapter is no expectation of the new one.
         known = replace(known, best_usb_speed_bits=0, kernel_seen={}, tune_settled=None)
+        known = replace(incident.close(known, at, "cut_off"), steps_taken=(), own_driver_seen=False)
+        known, undone = step.given_up(known, at)
+        told.extend(undone)
     known = replace(known, adapter=adapter)
     return known, (links.introduction(known, link), *told)
 

@@ -6,6 +6,7 @@ None: what is not known speaks for nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from agent.decide.kernel_log import came_last
 from agent.decide.links import look_after
 from agent.decide.matching import is_usb
 from agent.decide.outage import account
+from agent.decide.own_doing import is_own_doing
 from agent.decide.r8152 import is_on_generic_driver
 from agent.model import verdicts
 from agent.model.identity import Stamp
@@ -31,11 +33,16 @@ ERRORS_SECONDS = 60
 # speed yet: what may pass within a moment is in the metrics at once, and told once it stays.
 PASSING_STATES: tuple[HealthState, ...] = ("disabled", "down", "healthy")
 SETTLE_SECONDS = 1
+LEAVE_SECONDS = 3  # from being set down to being gone: on a busy node unregistering takes its time
 CONTROL_ERROR_SECONDS = 60
+# Renewing takes a moment. A switch that has just started forwards nothing for half a minute, and
+# DHCP begins after that.
+UNADDRESSED_SECONDS, NOT_YET_ADDRESSED_SECONDS = 15, 180
 
 _BEST = HEALTH_STATES[-1]
 _SUPERSPEED_BITS = 5_000_000_000
 _MEGABIT = 1_000_000
+_KERNEL_NAME = re.compile(r"(eth|usb)[0-9]+")
 _RANDOM_MAC = 1  # NET_ADDR_RANDOM, linux/netdevice.h
 _NEW_BIND: tuple[KernelClass, ...] = ("usb_reset", "usb_connect", "usb_disconnect", "driver_bound")
 
@@ -78,11 +85,12 @@ def _judge(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
         checks=tuple(check.name for check, _ in speaking if check.state == state),
         evidence=tuple(words for _, words in speaking),
         since=before.since if before is not None and before.state == state else at,
+        speaking=tuple(check.name for check, _ in speaking),
         told_state=before.told_state if before else None,
         told_checks=before.told_checks if before else (),
     )
     outputs: tuple[Output, ...] = ()
-    if _is_news(health, at):
+    if not is_own_doing(nic) and _is_news(health, at):
         outputs = (Tell(_verdict(nic, health)),)
         health = replace(health, told_state=health.state, told_checks=health.checks)
     if health == before:
@@ -95,7 +103,8 @@ def _is_news(health: Health, at: Stamp) -> bool:
     if (health.told_state, health.told_checks) == (health.state, health.checks):
         return False
     passing = health.state in PASSING_STATES
-    settling = passing and _recent(health.since.boottime_ns, SETTLE_SECONDS, at)
+    seconds = LEAVE_SECONDS if health.state == "disabled" else SETTLE_SECONDS
+    settling = passing and _recent(health.since.boottime_ns, seconds, at)
     return health.told_state is None or not settling
 
 
@@ -129,8 +138,8 @@ def _no_carrier(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 
 def _gave_up(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
     seen = came_last(nic, "gave_up", *_NEW_BIND)
-    if not _carries(nic) or seen is None:
-        return None
+    if nic.link is None or seen is None:
+        return None  # without a carrier it is as dead: setting such a link down and up takes that
     return f'its driver gave up, and was not reset or bound since: "{seen.text}"'
 
 
@@ -142,6 +151,17 @@ def _tx_timeout(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
 
 def _silence(nic: Nic, policy: Policy, _at: Stamp) -> str | None:
     return reach.silence_in_words(nic, policy) if _carries(nic) else None
+
+
+def _unaddressed(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
+    senses, since_ns = nic.senses, nic.senses.unaddressed_since_ns
+    seconds = UNADDRESSED_SECONDS if senses.was_addressed else NOT_YET_ADDRESSED_SECONDS
+    if not _carries(nic) or since_ns is None or _recent(since_ns, seconds, at):
+        return None
+    had = "lost its addresses while its carrier stayed" if senses.was_addressed else "got none"
+    service = senses.uplink.network_service if senses.uplink is not None else None
+    whose = f"{service} manages it" if service else "neither networkd nor NetworkManager manages it"
+    return f"it has a carrier and no address: it {had}; {whose}"
 
 
 def _flapping(nic: Nic, policy: Policy, at: Stamp) -> str | None:
@@ -177,6 +197,18 @@ def _wrong_driver(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
     return f"driver {nic.adapter.driver} is bound where r8152 belongs: {missing}"
 
 
+def _lost_name(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
+    # A name of the kernel's own making is what is left where udev made none (systemd#33104).
+    if nic.link is None or not _KERNEL_NAME.fullmatch(nic.link.device):
+        return None
+    if not nic.device_known or _KERNEL_NAME.fullmatch(nic.device_known):
+        return None
+    return (
+        f"it is called {nic.link.device}, and was {nic.device_known}: what the node's network "
+        "configuration has for that name does not reach it"
+    )
+
+
 def _random_mac(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
     if nic.link is None or not is_usb(nic.adapter) or nic.adapter.mac_assignment != _RANDOM_MAC:
         return None
@@ -191,7 +223,7 @@ def _interrupt_stopped(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 
 
 def _control_errors(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
-    seen = came_last(nic, "control_error", "usb_disconnect", "driver_bound")
+    seen = came_last(nic, "control_error", "usb_reset", "usb_disconnect", "driver_bound")
     if nic.link is None or seen is None:
         return None
     if not _recent(seen.boottime_ns, CONTROL_ERROR_SECONDS, at):
@@ -224,10 +256,12 @@ CHECKS: tuple[Check, ...] = (
     Check("wedged", "driver_gave_up", _gave_up),
     Check("wedged", "tx_timeout", _tx_timeout),
     Check("wedged", "silence", _silence),
+    Check("wedged", "unaddressed", _unaddressed),
     Check("flapping", "flapping", _flapping),
     Check("degraded", "slow_link", _slow_link),
     Check("degraded", "usb2", _usb2),
     Check("degraded", "wrong_driver", _wrong_driver),
+    Check("degraded", "lost_name", _lost_name),
     Check("degraded", "random_mac", _random_mac),
     Check("degraded", "interrupt_stopped", _interrupt_stopped),
     Check("degraded", "control_errors", _control_errors),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from agent.decide import outage, tune
 from agent.decide.carrier import CarrierChange, carrier_change, is_older, is_up
 from agent.decide.decision import SECOND_NS, Decision, NicDecision
+from agent.decide.own_doing import is_own_doing
 from agent.model.identity import Link, Stamp
 from agent.model.outputs import Ask, Output, ReadAdapter, Tell, Wake
 from agent.model.policy import FLAPS_MAX, Policy
@@ -99,14 +100,9 @@ def update(nic: Nic, link: Link, policy: Policy, at: Stamp) -> NicDecision:
     change = carrier_change(before, link, nic.loss_outstanding)
     if change.changed and not nic.confirmed:
         nic = outage.lost_from_sight(nic)
-    nic = _counted(replace(nic, link=link, confirmed=True), change, at)
-    if change.losses:
-        lost = CarrierLost(
-            nic.nic, link.device, change.losses, nic.carrier_losses_total, link.carrier
-        )
-        outputs.append(Tell(lost))
-    if change.returns and link.carrier:
-        outputs.append(Tell(CarrierReturned(nic.nic, link.device, nic.flaps_total)))
+    nic = replace(nic, link=link, confirmed=True, was_up=nic.was_up or link.admin_up)
+    nic, told = (_brought_back if is_own_doing(nic) else _counted)(nic, change, at)
+    outputs.extend(told)
     nic = _sensed(nic, before, change)
     if is_up(link) and change.changed:
         outputs.append(routes_follow(at))
@@ -119,9 +115,12 @@ def routes_follow(at: Stamp) -> Wake:
     return Wake(at.boottime_ns + ROUTES_SECONDS * SECOND_NS, ROUTES_TOPIC)
 
 
-def _counted(nic: Nic, change: CarrierChange, at: Stamp) -> Nic:
+def _counted(nic: Nic, change: CarrierChange, at: Stamp) -> NicDecision:
+    link = nic.link
+    if link is None:
+        return nic, ()
     new_flaps = (at.boottime_ns,) * min(change.returns, FLAPS_MAX)
-    return replace(
+    nic = replace(
         nic,
         loss_outstanding=change.outstanding,
         carrier_losses_total=nic.carrier_losses_total + change.losses,
@@ -131,6 +130,21 @@ def _counted(nic: Nic, change: CarrierChange, at: Stamp) -> Nic:
         if change.changed
         else nic.last_carrier_change_wall_ns,
     )
+    outputs: list[Output] = []
+    device, carrier, losses = link.device, link.carrier, nic.carrier_losses_total
+    if change.losses:
+        outputs.append(Tell(CarrierLost(nic.nic, device, change.losses, losses, carrier)))
+    if change.returns and carrier:
+        outputs.append(Tell(CarrierReturned(nic.nic, device, nic.flaps_total)))
+    return nic, tuple(outputs)
+
+
+def _brought_back(nic: Nic, _change: CarrierChange, at: Stamp) -> NicDecision:
+    """What a step does on its way counts for nothing, but a loss from before it may end."""
+    if nic.link is None or not nic.loss_outstanding or not is_up(nic.link):
+        return nic, ()
+    flap = CarrierChange(0, 1, outstanding=False, changed=True)
+    return _counted(nic, flap, at)
 
 
 def _sensed(nic: Nic, before: Link, change: CarrierChange) -> Nic:
@@ -144,6 +158,7 @@ def _sensed(nic: Nic, before: Link, change: CarrierChange) -> Nic:
         nic = replace(nic, kernel_seen=seen)
     if change.changed or not (nic.link and is_up(nic.link)):
         senses = replace(nic.senses, reach=Reach(), speed_asked=False)
+        senses = replace(senses, was_addressed=False, unaddressed_since_ns=None)
         nic = replace(nic, senses=senses, speed_bits=None, speed_carrier_ups=None)
     return nic
 
@@ -153,13 +168,14 @@ def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
     if nic.link is None:
         return state, ()
     device, ifindex = nic.link.device, nic.link.ifindex
-    disconnects = nic.disconnects_total + 1
-    gaps = nic.unobserved_gaps_total + (0 if observed else 1)
-    told: NicDisconnected | NicGoneUnobserved
-    if observed:
-        told = NicDisconnected(nic.nic, device, ifindex, disconnects)
-    else:
-        told = NicGoneUnobserved(nic.nic, device, ifindex, disconnects, gaps)
+    ours = is_own_doing(nic)
+    disconnects = nic.disconnects_total + (0 if ours else 1)
+    gaps = nic.unobserved_gaps_total + (0 if observed or ours else 1)
+    told: tuple[Output, ...] = ()
+    if observed and not ours:
+        told = (Tell(NicDisconnected(nic.nic, device, ifindex, disconnects)),)
+    elif not ours:
+        told = (Tell(NicGoneUnobserved(nic.nic, device, ifindex, disconnects, gaps)),)
     nic, step_outputs = tune.after_disconnect(nic)
     nic = replace(
         nic,
@@ -173,7 +189,7 @@ def depart(state: State, nic: Nic, *, observed: bool) -> Decision:
         senses=Senses(health=nic.senses.health),
     )
     state, second_looks = _look_again(with_nic(state, nic), nic.adapter.connector)
-    return state, (Tell(told), *step_outputs, *second_looks)
+    return state, (*told, *step_outputs, *second_looks)
 
 
 def _look_again(state: State, connector: str) -> Decision:

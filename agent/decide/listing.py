@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import kernel_log, links, uplinks
+from agent.decide import deafness, kernel_log, links, uplinks
 from agent.decide.decision import SECOND_NS, Decision
 from agent.model.facts import LinksListed, SourceGap
 from agent.model.identity import Stamp
@@ -26,6 +26,7 @@ def ask(state: State) -> tuple[State, Output]:
 
 def after_gap(state: State, fact: SourceGap) -> Decision:
     """Events were lost: list all links, or, where that is under way, once more after it."""
+    state = replace(state, gap_open=True, unheard_ns=None)
     if state.listing_asked > state.listing_answered:
         return replace(state, listing_again=True), ()
     state, question = ask(state)
@@ -47,7 +48,8 @@ def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
     """Take in what the listing may speak of: links not heard of since it was asked for."""
     if fact.number <= state.listing_answered:
         return state, ()
-    outputs: list[Output] = []
+    state, suspicion = deafness.suspect(state, fact)
+    outputs: list[Output] = [*suspicion]
     for link in fact.links:
         heard = _heard_listing(state, link.ifindex)
         if heard is not None and heard >= fact.number:
@@ -72,6 +74,8 @@ def apply(state: State, fact: LinksListed, policy: Policy) -> Decision:
     if state.listing_again:
         state, question = ask(state)
         outputs.append(question)
+    else:
+        state = replace(state, gap_open=False)
     return state, tuple(outputs)
 
 
@@ -86,7 +90,7 @@ def announce(state: State, policy: Policy) -> Decision:
     told = WatchBegan(
         version=state.version,
         mode=policy.mode,
-        watched=tuple(_watched(state)),
+        watched=watched(state),
         bystanders=tuple(describe(b) for b in state.bystanders.values()),
         blind_spots=state.blind_spots,
     )
@@ -108,8 +112,10 @@ def describe(bystander: Bystander) -> str:
     return f"{bystander.latest.device} ({about})"
 
 
-def _watched(state: State) -> list[str]:
-    return [f"{nic.nic} ({nic.link.device if nic.link else 'gone'})" for nic in state.nics.values()]
+def watched(state: State) -> tuple[str, ...]:
+    """The watched NICs in words, e.g. `uplink (enx6c1ff71be8c8)`."""
+    nics = state.nics.values()
+    return tuple(f"{nic.nic} ({nic.link.device if nic.link else 'gone'})" for nic in nics)
 
 
 def _heard_listing(state: State, ifindex: int) -> int | None:

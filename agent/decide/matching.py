@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.decide.r8152 import is_on_generic_driver
 from agent.model.identity import Adapter
 from agent.model.policy import NicMatch, Policy
 
@@ -12,9 +13,13 @@ def is_usb(adapter: Adapter) -> bool:
 
 
 def fits(item: NicMatch, adapter: Adapter, mac: str) -> bool:
-    """Every condition given must hold; `name` is no condition but the identity to give."""
+    """Every condition given must hold; `name` is no condition but the identity to give.
+
+    An adapter that a generic driver has taken is still meant by the driver that it belongs to.
+    """
+    driver = "r8152" if item.driver == "r8152" and is_on_generic_driver(adapter) else adapter.driver
     conditions = (
-        (item.driver, adapter.driver),
+        (item.driver, driver),
         (item.mac, mac),
         (item.vendor_id, adapter.vendor_id),
         (item.product_id, adapter.product_id),

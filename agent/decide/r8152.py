@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from agent.model.identity import Adapter
 
+# The first is the vendor's on all of these, the second CDC's: rtl8152_cfgselector_choose_
+# configuration looks for it (r8152.c), and Debian's udev rule 50-usb-realtek-net writes 1 as well.
+VENDOR_CONFIGURATION = 1
+DRIVER = "r8152"
+
 _GENERIC_DRIVERS = frozenset({"cdc_ncm", "cdc_ether"})
 
 # What r8152 binds to (linux 6.1, 6.12 and 6.18: drivers/net/usb/r8152.c, rtl8152_table).

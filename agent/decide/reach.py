@@ -24,6 +24,7 @@ TOPIC = "probe"
 MISSES_UNREACHABLE = 5  # while nothing arrives
 MISSES_UNREACHABLE_THOUGH_ARRIVING = 15  # a busy link may lose a few
 SILENCE_WEDGED_NS = 60_000_000_000
+WITNESS_SECONDS = 300
 PROBE_SECONDS_MAX = 1  # an answer may be to a probe that was sent so long before
 
 
@@ -41,6 +42,13 @@ def target_of(nic: Nic, policy: Policy) -> str | None:
     return uplink.gateway if policy.probe.target == "gateway" else policy.probe.target
 
 
+def witness_of(nic: Nic) -> str | None:
+    """Whom to ask besides the gateway; None where nobody is known that ever answered here."""
+    uplink = nic.senses.uplink
+    known = uplink is not None and uplink.witness == nic.witness_known != ""
+    return nic.witness_known if known and nic.witness_known != nic.gateway_known else None
+
+
 def wake(policy: Policy, at: Stamp) -> Wake:
     """When the next round of probes is due."""
     return Wake(at.boottime_ns + policy.probe.interval_ns, TOPIC)
@@ -50,15 +58,30 @@ def round_of_probes(state: State, policy: Policy, at: Stamp) -> Decision:
     """Probe on every judged NIC that could get an answer."""
     outputs: list[Output] = [wake(policy, at)]
     for nic in tuple(state.nics.values()):
-        link, uplink, target = nic.link, nic.senses.uplink, target_of(nic, policy)
-        if link is None or uplink is None or target is None or not is_up(link):
-            continue
         if nic.confirmed and not nic.senses.reach.asked and is_judged(nic, policy):
-            device = uplink.layer3_device
-            question = Probe(link.ifindex, device, target, policy.probe.timeout_ns)
-            outputs.append(Ask(question))
-            state = with_nic(state, _with_reach(nic, replace(nic.senses.reach, asked=True)))
+            asking, asked = _ask(nic, policy, at)
+            outputs.extend(asked)
+            state = with_nic(state, asking) if asking is not nic else state
     return state, tuple(outputs)
+
+
+def _ask(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
+    link, uplink, target = nic.link, nic.senses.uplink, target_of(nic, policy)
+    if link is None or uplink is None or target is None or not is_up(link):
+        return nic, ()
+    question = Probe(link.ifindex, uplink.layer3_device, target, policy.probe.timeout_ns)
+    nic = _with_reach(nic, replace(nic.senses.reach, asked=True))
+    if uplink.witness is None or not _is_witness_due(nic, at):
+        return nic, (Ask(question),)
+    nic = replace(nic, senses=replace(nic.senses, witness_asked_ns=at.boottime_ns))
+    return nic, (Ask(question), Ask(replace(question, target=uplink.witness)))
+
+
+def _is_witness_due(nic: Nic, at: Stamp) -> bool:
+    """Now and then, while all is well: only who used to answer bears witness by silence."""
+    asked_ns, reach = nic.senses.witness_asked_ns, nic.senses.reach
+    due = asked_ns is None or at.boottime_ns - asked_ns >= WITNESS_SECONDS * SECOND_NS
+    return due and reach.reachable is True
 
 
 def after_counters_failed(nic: Nic) -> Nic:
@@ -76,6 +99,14 @@ def after_probe(state: State, fact: ProbeEnded, policy: Policy) -> Decision:
     nic = nic_of(state, fact.ifindex)
     if nic is None or nic.link is None or not is_up(nic.link):
         return state, ()  # about a link that is not any more
+    uplink = nic.senses.uplink
+    if uplink is not None and fact.target == uplink.witness:
+        reach = nic.senses.reach
+        is_well = reach.reachable is True and not reach.misses
+        if fact.answered or is_well:
+            # Silent already while all was well, it bears no witness when the gateway falls silent.
+            nic = replace(nic, witness_known=fact.target if fact.answered else "")
+            state = with_nic(state, nic)
     if fact.target != target_of(nic, policy):
         return state, ()  # about a gateway that is not any more
     nic, outputs = _answered(nic, fact) if fact.answered else _missed(nic, fact)
@@ -112,17 +143,24 @@ def _answered(nic: Nic, fact: ProbeEnded) -> NicDecision:
     outputs: tuple[Output, ...] = ()
     if nic.senses.reach.reachable is False and nic.link is not None:
         outputs = (Tell(NicReachable(nic.nic, nic.link.device, fact.target)),)
-    nic = replace(_proven(nic, fact.at), gateway_known=fact.target)
-    return _with_reach(nic, Reach(reachable=True)), outputs
+    device = nic.link.device if nic.link is not None else nic.device_known
+    nic = replace(_proven(nic, fact.at), gateway_known=fact.target, device_known=device)
+    return _with_reach(nic, Reach(reachable=True, answered_ns=fact.at.boottime_ns)), outputs
+
+
+def received(nic: Nic, since_ns: int) -> Nic:
+    """Packets arrived since then: a driver that gave up before that takes none (r8152.c)."""
+    gave_up = nic.kernel_seen.get("gave_up")
+    if gave_up is None or gave_up.boottime_ns >= since_ns:
+        return nic
+    rest = {name: seen for name, seen in nic.kernel_seen.items() if name != "gave_up"}
+    return replace(nic, kernel_seen=rest)
 
 
 def _proven(nic: Nic, at: Stamp) -> Nic:
     """Packets pass, whatever was said before the probe went out: that is settled for good."""
     before_ns = at.boottime_ns - PROBE_SECONDS_MAX * SECOND_NS
-    gave_up, timeout_ns = nic.kernel_seen.get("gave_up"), nic.senses.tx_timeout_ns
-    if gave_up is not None and gave_up.boottime_ns < before_ns:
-        rest = {name: seen for name, seen in nic.kernel_seen.items() if name != "gave_up"}
-        nic = replace(nic, kernel_seen=rest)
+    nic, timeout_ns = received(nic, before_ns), nic.senses.tx_timeout_ns
     if timeout_ns is not None and timeout_ns < before_ns:
         nic = replace(nic, senses=replace(nic.senses, tx_timeout_ns=None))
     return nic

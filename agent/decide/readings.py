@@ -14,8 +14,12 @@ from agent.model.outputs import (
     Probe,
     ReadAdapter,
     ReadCounters,
+    ReadNode,
+    ReadPlug,
     ReadSpeed,
     ReadUplinks,
+    ReadUsbTree,
+    ReopenLinkEvents,
     Tell,
     Wake,
 )
@@ -48,11 +52,16 @@ def failed(state: State, fact: ReadFailed) -> Decision:
     match fact.question:
         case ListLinks():
             return state, (Tell(ReadingFailed("the list of links", fact.reason)),)
+        case ReadPlug() | ReadNode():
+            return state, ()  # unknown: no step is taken (climb.py), nobody is ill (aftercare.py)
+        case ReadUsbTree():
+            return state, ()  # the incident's record is poorer by it, and nothing else is
         case ReadUplinks():
             state = replace(state, uplinks_asked=False, uplinks_answered=True)
             return state, (Tell(ReadingFailed("which link leads where", fact.reason)),)
         case ReadSpeed(ifindex):
-            return links.change_nic(state, ifindex, speed.after_failure), ()
+            failed_now = speed.after_failure if fact.hung else speed.after_no_question
+            return links.change_nic(state, ifindex, failed_now), ()
         case ReadAdapter():
             return _adapter_failed(state, fact.question, fact)
         case Probe(ifindex):
@@ -61,6 +70,8 @@ def failed(state: State, fact: ReadFailed) -> Decision:
             return links.change_nic(state, ifindex, reach.after_counters_failed), ()
         case FollowKernelLog():
             return replace(state, kernel_log_heard=True), ()  # it can tell nothing
+        case ReopenLinkEvents():
+            return state, ()  # tried again with the next listing that knows better
 
 
 def again(state: State, topic: str) -> Decision:

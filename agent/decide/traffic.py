@@ -32,7 +32,10 @@ def ask(state: State, at: Stamp) -> Decision:
 def after_reading(nic: Nic, fact: CountersRead) -> Nic:
     """Compare with what was read before, of the same netdev."""
     before, now_ns = nic.senses.counters, fact.at.boottime_ns
-    senses = replace(nic.senses, counters=fact.counters)
+    if before is not None and fact.counters.rx_packets > before.rx_packets:
+        nic = reach.received(nic, nic.senses.counters_ns)
+        nic = replace(nic, senses=replace(nic.senses, received_ns=now_ns))
+    senses = replace(nic.senses, counters=fact.counters, counters_ns=now_ns)
     if before is not None and fact.counters.tx_timeouts > before.tx_timeouts:
         senses = replace(senses, tx_timeout_ns=now_ns)
     if senses.errors_from is None:

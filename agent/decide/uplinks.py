@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.decide import adoption, links
+from agent.decide.carrier import is_up
 from agent.decide.decision import Decision
 from agent.model.facts import UplinksRead
-from agent.model.identity import Uplink
+from agent.model.identity import Stamp, Uplink
 from agent.model.outputs import Ask, Output, ReadUplinks
 from agent.model.policy import Policy
 from agent.model.state import Nic, Reach, State
@@ -28,8 +29,11 @@ def apply(state: State, fact: UplinksRead, policy: Policy) -> Decision:
     state = replace(state, uplinks=found, uplinks_asked=False, uplinks_answered=True)
     for nic in tuple(state.nics.values()):
         if nic.link is not None:
-            state = links.with_nic(state, _led(nic, found.get(nic.link.ifindex)))
+            led = _led(nic, found.get(nic.link.ifindex))
+            state = links.with_nic(state, _addressed(led, fact.at))
     outputs: list[Output] = []
+    if any(nic.senses.unaddressed_since_ns is not None for nic in state.nics.values()):
+        outputs.append(links.routes_follow(fact.at))
     for bystander in tuple(state.bystanders.values()):
         state, more = adoption.consider(state, bystander, policy, fact.at)
         outputs.extend(more)
@@ -45,3 +49,21 @@ def _led(nic: Nic, uplink: Uplink | None) -> Nic:
         senses = replace(senses, reach=Reach())
     seen = nic.uplink_seen or (uplink is not None and uplink.default_route)
     return replace(nic, senses=replace(senses, uplink=uplink), uplink_seen=seen)
+
+
+def _addressed(nic: Nic, at: Stamp) -> Nic:
+    """Since when it has had no address, as one that has a carrier and led somewhere once."""
+    senses, uplink = nic.senses, nic.senses.uplink
+    if uplink is None or uplink.addressed is None or nic.link is None or not is_up(nic.link):
+        since_ns, was_addressed = None, False
+    elif uplink.addressed:
+        since_ns, was_addressed = None, True
+    else:
+        since_ns = senses.unaddressed_since_ns
+        since_ns = at.boottime_ns if since_ns is None and nic.uplink_seen else since_ns
+        was_addressed = senses.was_addressed
+    found = (since_ns, was_addressed)
+    if found == (senses.unaddressed_since_ns, senses.was_addressed):
+        return nic
+    senses = replace(senses, unaddressed_since_ns=since_ns, was_addressed=was_addressed)
+    return replace(nic, senses=senses)

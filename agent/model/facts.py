@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from agent.model.identity import Adapter, Counters, Link, Stamp, Uplink
+from agent.model.facts_of_gpus import GpuFact
+from agent.model.identity import Adapter, Counters, Link, NodeHealth, Stamp, Uplink, UsbDevice
 from agent.model.kernel_log import KernelMessage
 from agent.model.outputs import Action, ActionOutcome, Question
+from agent.model.policy import Policy
 from agent.model.state import Durable
+from agent.model.usb_tree import UsbTree
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,29 @@ class AdapterRead:
 
 
 @dataclass(frozen=True)
+class PlugRead:
+    """What sits in a NIC's plug: `found` is None where it is empty."""
+
+    at: Stamp
+    connector: str
+    found: UsbDevice | None
+
+
+@dataclass(frozen=True)
 class CountersRead:
     """The traffic counters of a link."""
 
     at: Stamp
     ifindex: int
     counters: Counters
+
+
+@dataclass(frozen=True)
+class UsbTreeRead:
+    """What sits where on the USB, for people: nothing is decided by it."""
+
+    at: Stamp
+    tree: UsbTree
 
 
 @dataclass(frozen=True)
@@ -102,6 +122,15 @@ class ProbeEnded:
 
 
 @dataclass(frozen=True)
+class NodeRead:
+    """How the node fares, asked for a NIC."""
+
+    at: Stamp
+    connector: str
+    found: NodeHealth
+
+
+@dataclass(frozen=True)
 class KernelLogRead:
     """What was new in the kernel's log, up to a sequence number; `lost` messages were overrun."""
 
@@ -120,12 +149,29 @@ class ForgetRequested:
 
 
 @dataclass(frozen=True)
+class PauseRequested:
+    """Somebody wants nothing to be done for so long."""
+
+    at: Stamp
+    seconds: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class ResumeRequested:
+    """Somebody wants steps to be taken again, also where none is left."""
+
+    at: Stamp
+
+
+@dataclass(frozen=True)
 class ReadFailed:
     """A question got no answer."""
 
     at: Stamp
     question: Question
     reason: str
+    hung: bool = False  # it was asked, and did not answer: not that nobody could be asked
 
 
 @dataclass(frozen=True)
@@ -164,6 +210,38 @@ class StoreSpoiled:
     reason: str
 
 
+ConfigFile: TypeAlias = Literal["config", "web_config"]
+
+
+@dataclass(frozen=True)
+class ConfigRead:
+    """A configuration file was read anew and holds from now on; `policy` of the main one."""
+
+    at: Stamp
+    file: ConfigFile
+    path: str | None
+    policy: Policy | None
+
+
+@dataclass(frozen=True)
+class ConfigReadFailed:
+    """A configuration file was read anew and is wrong: the one that was in force stays."""
+
+    at: Stamp
+    file: ConfigFile
+    path: str | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SourceChanged:
+    """A source began to fail, or delivers again."""
+
+    at: Stamp
+    source: str
+    failure: str | None  # in words; None: it delivers
+
+
 Fact: TypeAlias = (
     Started
     | Stopping
@@ -171,15 +249,24 @@ Fact: TypeAlias = (
     | LinkGone
     | LinksListed
     | AdapterRead
+    | PlugRead
     | CountersRead
+    | UsbTreeRead
     | SpeedRead
     | UplinksRead
     | ProbeEnded
+    | NodeRead
     | KernelLogRead
     | ForgetRequested
+    | PauseRequested
+    | ResumeRequested
     | ReadFailed
     | SourceGap
     | TimeReached
     | ActionEnded
     | StoreSpoiled
+    | ConfigRead
+    | ConfigReadFailed
+    | SourceChanged
+    | GpuFact
 )

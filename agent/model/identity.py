@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,21 @@ class Adapter:
     device_number: int = 0  # changes with every enumeration
     usb_speed_bits: int = 0  # per second
     power_control: str = ""  # "on" or "auto" (autosuspend); "" where unreadable
+    lpm_permit: str = ""  # usb3_lpm_permit of its port: u1_u2, u1, u2, 0; "" where there is none
+    interface: str = ""  # the USB interface that the link hangs on, e.g. 2-1:1.0
+
+
+@dataclass(frozen=True)
+class UsbDevice:
+    """A USB device as it sits in a plug, whether or not a driver made a link of it."""
+
+    usb_path: str
+    device_number: int
+    vendor_id: str
+    product_id: str
+    interfaces: tuple[str, ...]  # of the configuration that is chosen; none where none is
+    has_link: bool  # some interface of it has a network interface, as this network namespace sees
+    is_bound: bool = False  # some interface of it has a driver: ours, a VM's (usbfs), any other
 
 
 @dataclass(frozen=True)
@@ -62,6 +78,14 @@ class Counters:
     rx_errors: int
     tx_errors: int
     tx_timeouts: int  # the kernel's transmit watchdog, summed over the queues
+    rx_bytes: int = 0
+    tx_bytes: int = 0
+    rx_dropped: int = 0
+    tx_dropped: int = 0
+    carrier_changes: int = 0
+
+
+NetworkService: TypeAlias = Literal["networkd", "NetworkManager"]
 
 
 @dataclass(frozen=True)
@@ -72,3 +96,14 @@ class Uplink:
     layer3_device: str  # itself, or the bridge, bond or VLAN above it that has the route
     gateway: str | None  # IPv4, of the default route through layer3_device
     default_route: bool  # IPv4 or IPv6
+    witness: str | None = None  # IPv4 of the k3s server, where k3s's own configuration names it
+    addressed: bool | None = None  # an address, or a route; None: not for this link to have one
+    network_service: NetworkService | None = None  # who gives it its addresses
+
+
+@dataclass(frozen=True)
+class NodeHealth:
+    """How those on the node fare that hold on to the link; None: not there, or not to be asked."""
+
+    k3s_heard_ns: int | None = None  # CLOCK_BOOTTIME: its server, on its connections; 0: never
+    cilium: str | None = None  # what ails its agent, by its own word; "": nothing

@@ -9,7 +9,7 @@ from agent.model.outputs import Output
 from agent.model.policy import Policy
 from agent.model.state import State
 
-FORMAT = 2
+FORMAT = 5
 
 
 @dataclass(frozen=True)

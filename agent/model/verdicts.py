@@ -5,23 +5,81 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from agent.model.verdicts_of_gpus import GpuVerdict
+from agent.model.verdicts_of_service import (
+    ConfigRefused,
+    ConfigReloaded,
+    KernelLogOverrun,
+    ObserveForced,
+    ObserveLifted,
+    Paused,
+    ReadingFailed,
+    Resumed,
+    SourceFailed,
+    SourceLostMessages,
+    SourceRecovered,
+    StateSetAside,
+    WatchBegan,
+    WatchEnded,
+)
+from agent.model.verdicts_of_steps import (
+    AftercareBegan,
+    NicBeyondRepair,
+    NicLinkOnly,
+    NicRecovered,
+    StepBegan,
+    StepBlocked,
+    StepFailed,
+    StepTakenBack,
+    StepVerified,
+    StepWithheld,
+)
 
-@dataclass(frozen=True)
-class WatchBegan:
-    """The first full look is done: what is watched, what else is there, what cannot be seen."""
-
-    version: str
-    mode: str
-    watched: tuple[str, ...]
-    bystanders: tuple[str, ...]
-    blind_spots: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class WatchEnded:
-    """The daemon ends."""
-
-    reason: str
+__all__ = [
+    "AftercareBegan",
+    "CarrierLost",
+    "CarrierReturned",
+    "ConfigRefused",
+    "ConfigReloaded",
+    "KernelLogOverrun",
+    "NicBeyondRepair",
+    "NicDegraded",
+    "NicDisabled",
+    "NicDisconnected",
+    "NicDown",
+    "NicFlapping",
+    "NicForgotten",
+    "NicFound",
+    "NicGone",
+    "NicGoneUnobserved",
+    "NicHealthy",
+    "NicLinkOnly",
+    "NicMoved",
+    "NicReachable",
+    "NicRecovered",
+    "NicReplaced",
+    "NicReturned",
+    "NicUnreachable",
+    "NicWedged",
+    "ObserveForced",
+    "ObserveLifted",
+    "Paused",
+    "ReadingFailed",
+    "Resumed",
+    "SourceFailed",
+    "SourceLostMessages",
+    "SourceRecovered",
+    "StateSetAside",
+    "StepBegan",
+    "StepBlocked",
+    "StepFailed",
+    "StepTakenBack",
+    "StepVerified",
+    "StepWithheld",
+    "Verdict",
+    "WatchBegan",
+    "WatchEnded",
+]
 
 
 @dataclass(frozen=True)
@@ -182,80 +240,6 @@ class NicHealthy(_NicJudged):
     """Judged: nothing speaks against it."""
 
 
-@dataclass(frozen=True)
-class KernelLogOverrun:
-    """The kernel wrote faster than was read."""
-
-    lost: int
-
-
-@dataclass(frozen=True)
-class SourceLostMessages:
-    """A source lost messages; everything is read anew."""
-
-    source: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class ReadingFailed:
-    """A reading of the system failed or took too long."""
-
-    question: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class StateSetAside:
-    """The state file could not be used and was kept aside; counts start anew."""
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class StepWithheld:
-    """In observe mode: what would have been done."""
-
-    nic: str
-    device: str
-    step: str
-    action: str
-
-
-@dataclass(frozen=True)
-class StepBegan:
-    """A step was decided and is carried out once it stands on disk."""
-
-    nic: str
-    device: str
-    step: str
-    action_id: str
-    action: str
-
-
-@dataclass(frozen=True)
-class StepVerified:
-    """A step was carried out, and a later reading shows its effect."""
-
-    nic: str
-    device: str
-    step: str
-    action_id: str
-
-
-@dataclass(frozen=True)
-class StepFailed:
-    """A step failed, was refused, timed out, or shows no effect."""
-
-    nic: str
-    device: str
-    step: str
-    action_id: str
-    outcome: str  # ActionOutcome, or "unverified"
-    detail: str
-
-
 Verdict: TypeAlias = (
     WatchBegan
     | WatchEnded
@@ -281,8 +265,23 @@ Verdict: TypeAlias = (
     | SourceLostMessages
     | ReadingFailed
     | StateSetAside
+    | ConfigReloaded
+    | ConfigRefused
+    | SourceFailed
+    | SourceRecovered
+    | ObserveForced
+    | Paused
+    | Resumed
+    | ObserveLifted
     | StepWithheld
+    | NicBeyondRepair
+    | NicLinkOnly
+    | AftercareBegan
+    | NicRecovered
+    | StepBlocked
     | StepBegan
     | StepVerified
+    | StepTakenBack
     | StepFailed
+    | GpuVerdict
 )

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from agent.codec import from_json, to_json
 from agent.decide import decide
+from agent.decide.gpu import open_incident
 from agent.model.facts import (
     ActionEnded,
     AdapterRead,
+    ConfigRead,
+    ConfigReadFailed,
     CountersRead,
     Fact,
     ForgetRequested,
@@ -21,6 +24,7 @@ from agent.model.facts import (
     LinksListed,
     ProbeEnded,
     ReadFailed,
+    SourceChanged,
     SourceGap,
     SpeedRead,
     Started,
@@ -28,13 +32,34 @@ from agent.model.facts import (
     StoreSpoiled,
     TimeReached,
     UplinksRead,
+    UsbTreeRead,
 )
+from agent.model.facts_of_gpus import (
+    GpuHeadroomRead,
+    GpuPeaksSpoiled,
+    GpuReleaseRequested,
+    GpuSamplerEnded,
+    GpusSeen,
+    GpuXidSeen,
+    SeenGpu,
+)
+from agent.model.gpu import RESTART_REASONS, GpuProcess, Holder, Holding
 from agent.model.identity import Counters, Link, Stamp, Uplink
+from agent.model.incident import INCIDENTS_MAX
 from agent.model.kernel_log import KERNEL_CLASSES, KernelMessage
-from agent.model.outputs import Act, ListLinks, ReadAdapter, ReadSpeed, ReadUplinks, SetUsbPower
+from agent.model.outputs import (
+    Act,
+    ListLinks,
+    ReadAdapter,
+    ReadSpeed,
+    ReadUplinks,
+    ReadUsbTree,
+    SetUsbPower,
+)
 from agent.model.policy import NicMatch, Policy
 from agent.model.recording import RecordingEntry
 from agent.model.state import Durable, State
+from agent.model.usb_tree import UsbPort, UsbTree
 from agent.model.verdicts import NicFound
 from tests.builders import ADAPTER, CONNECTOR, LINK, Node, watching
 
@@ -46,7 +71,8 @@ POLICIES = st.builds(
     expect_speed_bits=st.sampled_from([None, 25 * 10**8]),
 )
 TOPICS = (
-    *("listing", "probe", "counters", "uplinks"),
+    *("listing", "probe", "counters", "uplinks", "deafness", "permission"),
+    *("gpu:GPU-1", "gpu:GPU-9"),
     *("read:2", "read:3", f"step:{CONNECTOR}", f"speed:{CONNECTOR}"),
 )
 IFINDEXES = st.integers(2, 4)
@@ -79,6 +105,7 @@ QUESTIONS = st.one_of(
     st.builds(ReadAdapter, IFINDEXES, st.just("eth0")),
     st.builds(ReadSpeed, IFINDEXES, st.just("eth0")),
     st.builds(ReadUplinks),
+    st.builds(ReadUsbTree),
 )
 COUNTS = st.integers(0, 2000)
 COUNTERS = st.builds(Counters, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 2))
@@ -106,8 +133,46 @@ ACTIONS = st.builds(
     device_number=st.integers(1, 3),
     power_control=st.just("on"),
 )
-RESTORED = st.one_of(st.none(), st.builds(lambda: Durable("boot-1", watching().state.nics)))
+RESTORED = st.none() | st.builds(
+    lambda starts, ended: Durable("boot-1", watching().state.nics, None, starts, ended),
+    st.lists(st.integers(0, 10**18), max_size=3).map(tuple),
+    st.booleans(),
+)
+UUIDS = st.sampled_from(["GPU-1", "GPU-2", ""])
+HOLDINGS = st.lists(
+    st.builds(
+        Holding,
+        st.builds(
+            GpuProcess, st.integers(1, 5), st.integers(0, 2), st.just("x"), st.none() | COUNTS
+        ),
+        st.sampled_from([Holder(unit="x.service"), Holder("", "uid", "ns", "pod", "c")]),
+    ),
+    max_size=3,
+).map(tuple)
+FREE = st.sampled_from([0, 255 * 2**20, 300 * 2**20, 2**34])
+GPU_FACTS: st.SearchStrategy[Fact] = st.one_of(
+    st.builds(
+        GpusSeen,
+        STAMPS,
+        st.just("535"),
+        st.lists(
+            st.builds(SeenGpu, UUIDS, st.just("T4"), st.sampled_from(["", "lost"])), max_size=3
+        ).map(tuple),
+    ),
+    st.builds(GpuXidSeen, STAMPS, UUIDS, st.integers(1, 99), st.integers(1, 5)),
+    st.builds(GpuHeadroomRead, STAMPS, UUIDS, st.just(2**34), FREE, HOLDINGS, HOLDINGS, HOLDINGS),
+    st.builds(
+        GpuSamplerEnded,
+        STAMPS,
+        st.sampled_from(RESTART_REASONS),
+        st.just("words"),
+        st.none() | st.floats(0, 60),
+    ),
+    st.builds(GpuReleaseRequested, STAMPS, st.integers(0, 9)),
+    st.builds(GpuPeaksSpoiled, STAMPS, st.just("/x"), st.just("damaged")),
+)
 FACTS: st.SearchStrategy[Fact] = st.one_of(
+    GPU_FACTS,
     st.builds(
         Started, STAMPS, st.just("1"), st.sampled_from(["boot-1", "boot-2"]), RESTORED, st.just(())
     ),
@@ -118,6 +183,7 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(AdapterRead, STAMPS, IFINDEXES, st.one_of(st.none(), ADAPTERS)),
     st.builds(CountersRead, STAMPS, IFINDEXES, COUNTERS),
     st.builds(SpeedRead, STAMPS, IFINDEXES, st.sampled_from([None, 10**9, 25 * 10**8])),
+    st.builds(UsbTreeRead, STAMPS, st.just(UsbTree((), (UsbPort("usb2-port1", "", "", "", 1),)))),
     st.builds(UplinksRead, STAMPS, st.lists(UPLINKS, max_size=3).map(tuple)),
     st.builds(ProbeEnded, STAMPS, IFINDEXES, GATEWAYS, st.booleans()),
     st.builds(
@@ -139,10 +205,14 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
         ActionEnded,
         STAMPS,
         ACTIONS,
-        st.sampled_from(["done", "failed", "refused", "timed_out"]),
+        st.sampled_from(["done", "failed", "refused", "busy", "timed_out"]),
         st.just(""),
     ),
     st.builds(StoreSpoiled, STAMPS, st.just("/x"), st.just("damaged")),
+    st.builds(ConfigRead, STAMPS, st.just("config"), st.none() | st.just("/c.yaml"), POLICIES),
+    st.builds(ConfigRead, STAMPS, st.just("web_config"), st.just("/w.yaml"), st.none()),
+    st.builds(ConfigReadFailed, STAMPS, st.just("config"), st.none(), st.just(("/c:1: no",))),
+    st.builds(SourceChanged, STAMPS, st.just("store"), st.none() | st.just("full")),
 )
 
 
@@ -156,10 +226,14 @@ def test_any_facts_in_any_order(policy: Policy, facts: list[Fact]) -> None:
         entry = RecordingEntry(fact, outputs)
         assert entry == from_json(to_json(entry), RecordingEntry)
         assert (after, outputs) == decide(from_json(to_json(state), State), fact, policy)
+        if isinstance(fact, ConfigRead) and fact.policy is not None:
+            policy = fact.policy
+        acts = any(isinstance(output, Act) for output in outputs)
+        if acts and not isinstance(fact, Stopping):  # what was begun is taken back in any mode
+            assert "remediate" == policy.mode
+            assert not state.observe_because
         state = after
         check_invariants(state)
-        for output in outputs:
-            assert policy.mode == "remediate" or not isinstance(output, Act)
 
 
 def check_invariants(state: State) -> None:
@@ -176,6 +250,11 @@ def check_invariants(state: State) -> None:
         if health is not None and nic.link is None:
             assert "gone" == health.state
         assert nic.step is None or nic.link is not None or not nic.confirmed
+    for uuid, gpu in state.gpu.gpus.items():
+        assert uuid == gpu.gpu_uuid != ""
+        assert not gpu.is_low or open_incident(gpu), "what is full has its incident"
+        assert all(each.closed for each in gpu.incidents[:-1]), "one is open at most"
+        assert len(gpu.incidents) <= INCIDENTS_MAX
 
 
 # What may happen to a netdev between two messages. The kernel's side of it is the truth.

@@ -10,6 +10,7 @@ import pytest
 from agent.decide.health import CHECKS
 from agent.keeper import durable_of
 from agent.model.facts import LinkGone, LinkSeen, ReadFailed, SpeedRead
+from agent.model.identity import Uplink
 from agent.model.outputs import ReadSpeed
 from agent.model.state import HEALTH_STATES
 from agent.model.verdicts import (
@@ -23,10 +24,19 @@ from agent.model.verdicts import (
 )
 from agent.report import catalog
 from tests.builders import ADAPTER, LINK, Node, flapped, lost, returned
-from tests.unit.decide.uplinks import UplinkNode, stranger, uplink_node
+from tests.unit.decide.uplinks import GATEWAY, UplinkNode, stranger, uplink_node
 
 USB2 = replace(ADAPTER, usb_path="1-1", companion_path="2-1", usb_speed_bits=480_000_000)
 AGAIN = replace(LINK, ifindex=9)
+ADDRESSED = Uplink(
+    LINK.ifindex,
+    LINK.device,
+    GATEWAY,
+    default_route=True,
+    addressed=True,
+    network_service="networkd",
+)
+UNADDRESSED = replace(ADDRESSED, gateway=None, default_route=False, addressed=False)
 GENERIC = replace(ADAPTER, driver="cdc_ncm")
 NO_MAC = replace(ADAPTER, mac_assignment=1)
 
@@ -74,6 +84,11 @@ SCENES: dict[str, tuple[Callable[[UplinkNode], object], str, type]] = {
         "192.168.77.1 used to answer on this NIC",
         NicWedged,
     ),
+    "unaddressed": (
+        lambda n: [n.read_uplinks(ADDRESSED), n.read_uplinks(UNADDRESSED), n.pass_time(20)],
+        "it has a carrier and no address: it lost its addresses while its carrier stayed; networkd",
+        NicWedged,
+    ),
     "flapping": (lambda n: n.see(flapped(LINK, 3)), "3 flaps within 300 s", NicFlapping),
     "slow_link": (
         lambda n: [
@@ -90,6 +105,11 @@ SCENES: dict[str, tuple[Callable[[UplinkNode], object], str, type]] = {
         "driver cdc_ncm is bound where r8152 belongs",
         NicDegraded,
     ),
+    "lost_name": (
+        lambda n: n.see(replace(LINK, device="eth0")),
+        "it is called eth0, and was enx6c1ff71be8c8",
+        NicDegraded,
+    ),
     "random_mac": (lambda n: replug(n, NO_MAC), "is made up", NicDegraded),
     "interrupt_stopped": (
         lambda n: n.log("interrupt_stopped"),
@@ -102,7 +122,9 @@ SCENES: dict[str, tuple[Callable[[UplinkNode], object], str, type]] = {
         NicDegraded,
     ),
     "speed_unanswered": (
-        lambda n: n.take(ReadFailed(n.at(), ReadSpeed(LINK.ifindex, LINK.device), "no answer")),
+        lambda n: n.take(
+            ReadFailed(n.at(), ReadSpeed(LINK.ifindex, LINK.device), "no answer", hung=True)
+        ),
         "the driver did not answer",
         NicDegraded,
     ),
@@ -120,7 +142,7 @@ def test_each_check_speaks(node: UplinkNode, name: str) -> None:
     state = next(check.state for check in CHECKS if check.name == name)
     node.told.clear()
     bring_about(node)
-    node.pass_time(2)
+    node.pass_time(4)
 
     assert state == node.health
     assert words in node.evidence
@@ -189,6 +211,19 @@ def test_timeouts_from_before_the_first_look_are_no_alarm() -> None:
     node.count(tx_timeouts=7)
 
     assert "healthy" == node.health
+
+
+def test_an_address_that_was_there_before_the_nic_was_known_was_there() -> None:
+    """Where the uplinks are read is no matter of the NIC's: that may be before it is identified."""
+    node = UplinkNode()
+    node.start()
+    node.list_links(LINK)
+    node.read_uplinks(ADDRESSED)
+    node.read_adapter(LINK, ADAPTER)
+    node.read_uplinks(UNADDRESSED)
+    node.pass_time(20)
+
+    assert "it lost its addresses while its carrier stayed" in node.evidence
 
 
 def test_a_driver_whose_interface_was_set_up_anew_listens_again(node: UplinkNode) -> None:

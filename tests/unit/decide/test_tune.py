@@ -6,12 +6,26 @@ from dataclasses import replace
 
 import pytest
 
-from agent.model.facts import ActionEnded, AdapterRead, LinkGone, LinkSeen, TimeReached
+from agent.model.facts import (
+    ActionEnded,
+    AdapterRead,
+    LinkGone,
+    LinkSeen,
+    Stopping,
+    TimeReached,
+)
 from agent.model.identity import Adapter
 from agent.model.outputs import Act, ActionOutcome, ReadAdapter, SetUsbPower, Wake
 from agent.model.policy import NicMatch, Policy
 from agent.model.state import Durable
-from agent.model.verdicts import StepBegan, StepFailed, StepVerified, StepWithheld, Verdict
+from agent.model.verdicts import (
+    StepBegan,
+    StepFailed,
+    StepTakenBack,
+    StepVerified,
+    StepWithheld,
+    Verdict,
+)
 from tests.builders import ADAPTER, CONNECTOR, LINK, Node, flapped
 
 SUSPENDING = replace(ADAPTER, power_control="auto")
@@ -53,6 +67,21 @@ def test_a_matched_nic_under_autosuspend_is_tuned() -> None:
 
     assert [Act(ACTION)] == acts(node)
     assert any(isinstance(verdict, StepBegan) for verdict in told)
+
+
+def test_link_power_management_is_tuned_where_the_port_permits_it() -> None:
+    lpm = replace(ADAPTER, lpm_permit="u1_u2")
+    node, _told = node_that_found(lpm, Policy("remediate", MATCH))
+    action = replace(ACTION, power_control="", lpm_permit="0")
+
+    assert [Act(action)] == acts(node)
+    step = node.state.nics[CONNECTOR].step
+    assert step is not None
+    undo = replace(action, action_id="undo-tune-3-2-1-2", lpm_permit="u1_u2")
+    assert undo == step.inverse
+    node.take(ActionEnded(node.at(), action, "done", ""))
+    told = node.read_adapter(LINK, replace(lpm, lpm_permit="0"))
+    assert ["StepVerified"] == [type(verdict).__name__ for verdict in told]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +135,7 @@ def test_no_effect_within_the_deadline_is_a_failure() -> None:
     assert {"tune": 1} == node.state.nics[CONNECTOR].failures_total
 
 
-@pytest.mark.parametrize("outcome", ["failed", "refused", "timed_out"])
+@pytest.mark.parametrize("outcome", ["failed", "refused", "busy", "timed_out"])
 def test_a_failed_action_is_told_and_not_repeated(outcome: ActionOutcome) -> None:
     node = tuning()
 
@@ -183,3 +212,42 @@ def test_a_step_that_never_ends_is_given_up() -> None:
 
     assert ["timed_out"] == [v.outcome for v in told if isinstance(v, StepFailed)]
     assert [] == end(node, "done")
+
+
+UNDO = replace(ACTION, action_id="undo-tune-3-2-1-2", power_control="auto")
+
+
+@pytest.mark.parametrize("phase", ["running", "verifying"])
+def test_a_step_that_the_end_cuts_off_is_taken_back(phase: str) -> None:
+    node = tuning()
+    if phase == "verifying":
+        end(node, "done")
+    told = node.take(Stopping(node.at(), "received SIGTERM"))
+
+    assert [Act(UNDO)] == acts(node)
+    assert any(isinstance(verdict, StepTakenBack) for verdict in told)
+    step = node.state.nics[CONNECTOR].step
+    assert step is not None
+    assert ("undoing", UNDO) == (step.phase, step.inverse)
+    assert [] == end(node, "done"), "how the step itself ended is no news any more"
+
+    told = node.take(ActionEnded(node.at(), UNDO, "done", ""))
+    assert ["cut off"] == [v.outcome for v in told if isinstance(v, StepFailed)]
+    assert node.state.nics[CONNECTOR].step is None
+
+
+def test_an_inverse_that_fails_is_told() -> None:
+    node = tuning()
+    node.take(Stopping(node.at(), "received SIGTERM"))
+    told = node.take(ActionEnded(node.at(), UNDO, "failed", "Input/output error"))
+
+    assert [("failed", "not taken back: Input/output error")] == [
+        (v.outcome, v.detail) for v in told if isinstance(v, StepFailed)
+    ]
+
+
+def test_an_end_without_a_step_takes_nothing_back() -> None:
+    node, _told = node_that_found(ADAPTER, Policy("remediate", MATCH))
+    node.take(Stopping(node.at(), "received SIGTERM"))
+
+    assert [] == acts(node)
