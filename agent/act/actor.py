@@ -17,9 +17,20 @@ from pathlib import Path
 
 from agent.act.child import DONE, REFUSED
 from agent.codec import to_json
-from agent.model.outputs import Action, ActionOutcome
+from agent.model.outputs import (
+    Action,
+    ActionOutcome,
+    CycleConfiguration,
+    PowerCyclePort,
+    Reauthorize,
+)
 
 DEADLINE_SECONDS = 10.0
+# A device that is configured anew answers dozens of requests of its driver, of which each may
+# take 5 s (USB_CTRL_GET_TIMEOUT). A plug is off for as long as the action says, and its two ports
+# are switched twice.
+ENUMERATION_SECONDS = 20.0
+SWITCHING_SECONDS = 20.0
 KILL_SECONDS = 2.0
 ACTIONS_MAX = 16
 _WORDS_BYTES_MAX = 2000
@@ -41,8 +52,20 @@ class _Running:
     action: Action
     process: subprocess.Popen[bytes]
     pidfd: int
+    seconds: float
     deadline: float
     killed: bool = False
+
+
+def deadline_seconds(action: Action) -> float:
+    """How long an action may take before its process is killed."""
+    match action:
+        case PowerCyclePort():
+            return action.off_seconds + SWITCHING_SECONDS
+        case Reauthorize() | CycleConfiguration():
+            return ENUMERATION_SECONDS
+        case _:
+            return DEADLINE_SECONDS
 
 
 class Actor:
@@ -57,7 +80,7 @@ class Actor:
     def start(self, action: Action) -> list[Ending]:
         """Queue an action; the endings returned are those known at once (a refusal)."""
         if len(self._waiting) >= ACTIONS_MAX:
-            return [Ending(action, "refused", f"{ACTIONS_MAX} actions are waiting already")]
+            return [Ending(action, "busy", f"{ACTIONS_MAX} actions are waiting already")]
         self._waiting.append(action)
         return self.poll()
 
@@ -75,7 +98,7 @@ class Actor:
             action = self._waiting.popleft()
             if self._stuck:
                 words = "an earlier action still hangs in the kernel"
-                endings.append(Ending(action, "refused", words))
+                endings.append(Ending(action, "busy", words))
                 continue
             try:
                 self._running = _spawn(action)
@@ -84,7 +107,7 @@ class Actor:
         return endings
 
     def close(self) -> None:
-        """Kill what runs; nothing here leaves the system half changed."""
+        """Kill what runs; what it leaves half done, the inverse in the saved state takes back."""
         if self._running is not None:
             self._running.process.kill()
 
@@ -108,7 +131,7 @@ class Actor:
         os.close(running.pidfd)
         self._running = None
         if outcome == "timed_out" and not words:
-            words = f"no end within {DEADLINE_SECONDS:.0f} s"
+            words = f"no end within {running.seconds:.0f} s"
         return Ending(running.action, outcome, words)
 
 
@@ -127,7 +150,8 @@ def _spawn(action: Action) -> _Running:
         with process:
             process.kill()
         raise
-    return _Running(action, process, pidfd, time.monotonic() + DEADLINE_SECONDS)
+    seconds = deadline_seconds(action)
+    return _Running(action, process, pidfd, seconds, time.monotonic() + seconds)
 
 
 def _outcome(status: int, *, killed: bool) -> ActionOutcome:

@@ -9,48 +9,36 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
-from agent.codec import from_json
-from agent.model.outputs import SetUsbPower
+from agent.act import attribute
+from agent.act.evidence import Refused
+from agent.act.steps import PERFORMERS
+from agent.codec import CodecError, from_json
+from agent.model.outputs import Action
 
 DONE, FAILED, REFUSED = 0, 1, 3
-SYSFS = Path("/sys")
+SYSFS, DEV = Path("/sys"), Path("/dev")
+_ANY_ACTION: Any = Action  # a union is no class, and says its members all the same
 
 
-class Refused(Exception):
-    """The evidence that the action was decided on no longer holds."""
-
-
-def perform(action: SetUsbPower, sysfs: Path = SYSFS) -> None:
-    """Check the evidence, write, and read back. Raises Refused or OSError."""
-    usb = sysfs / "bus/usb/devices" / action.usb_path
-    try:
-        device_number = int((usb / "devnum").read_text())
-        ifindex = int((sysfs / "class/net" / action.device / "ifindex").read_text())
-        behind = (sysfs / "class/net" / action.device / "device").resolve().parent
-    except FileNotFoundError as error:
-        raise Refused(f"{error.filename} is gone") from error
-    if device_number != action.device_number:
-        raise Refused(f"{action.usb_path} is device {device_number}, not {action.device_number}")
-    if ifindex != action.ifindex or behind != usb.resolve():
-        raise Refused(f"{action.device} is no longer interface {action.ifindex} of {usb.name}")
-    control = usb / "power/control"
-    control.write_text(action.power_control)
-    found = control.read_text().strip()
-    if found != action.power_control:
-        raise OSError(f"{control} says {found} after writing {action.power_control}")
+def perform(action: Action, sysfs: Path = SYSFS, dev: Path = DEV) -> None:
+    """Check the evidence and change the world. Raises Refused or OSError."""
+    PERFORMERS[type(action)](action, sysfs, dev)
 
 
 def main(arguments: list[str]) -> int:
     """The process: one action in, one exit status out."""
-    action = from_json(arguments[0], SetUsbPower)
     try:
-        perform(action)
+        perform(from_json(arguments[0], _ANY_ACTION))
     except Refused as refusal:
         sys.stderr.write(f"{refusal}\n")
         return REFUSED
     except OSError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{attribute.words(error)}\n")
+        return FAILED
+    except CodecError as error:
+        sys.stderr.write(f"no action that is known here: {error}\n")
         return FAILED
     return DONE
 

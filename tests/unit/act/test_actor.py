@@ -5,17 +5,27 @@ from __future__ import annotations
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from agent.act import actor as actor_module
-from agent.act.actor import ACTIONS_MAX, Actor, Ending
-from agent.model.outputs import SetUsbPower
+from agent.act.actor import ACTIONS_MAX, Actor, Ending, deadline_seconds
+from agent.model.outputs import (
+    Action,
+    BounceLink,
+    CycleConfiguration,
+    PowerCyclePort,
+    PowerPortOn,
+    Reauthorize,
+    SetUsbPower,
+)
 
 # No such device anywhere: the real child refuses, whatever machine this runs on.
-ACTION = SetUsbPower("tune-1", "tune", "uplink", 3, "nodemend-none", "99-99", 2, "on")
+EVIDENCE = ("tune-1", "tune", "uplink", 3, "nodemend-none", "99-99", 2)
+ACTION = SetUsbPower(*EVIDENCE, "on")
 
 pytestmark = pytest.mark.allow_subprocess
 
@@ -46,6 +56,42 @@ def test_the_real_child_refuses_what_is_not_there() -> None:
     assert "refused" == ending.outcome
     assert "99-99/devnum is gone" in ending.detail
     assert actor.fileno() is None
+
+
+def test_the_real_child_takes_every_kind_of_action() -> None:
+    actor = Actor()
+    actor.start(PowerCyclePort(*EVIDENCE, "", 15))
+    (ending,) = wait(actor)
+
+    assert "refused" == ending.outcome
+    assert "usb99-port99 is gone" in ending.detail
+
+
+@pytest.mark.parametrize(
+    ("action", "seconds"),
+    [
+        (ACTION, 10),
+        (BounceLink(*EVIDENCE), 10),
+        (PowerPortOn(*EVIDENCE, ""), 10),
+        (Reauthorize(*EVIDENCE, 1, "r8152"), 20),
+        (CycleConfiguration(*EVIDENCE, 1, "r8152"), 20),
+        (PowerCyclePort(*EVIDENCE, "", 15), 35),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_action_has_the_time_that_it_needs(
+    action: Action, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs(monkeypatch, "pass")
+    assert seconds == deadline_seconds(action)
+    actor = Actor()
+    before = time.monotonic()
+    actor.start(action)
+    after = time.monotonic()
+
+    assert actor._running is not None
+    assert before + seconds <= actor._running.deadline <= after + seconds
+    wait(actor)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +132,7 @@ def test_a_child_beyond_its_deadline_is_killed(monkeypatch: pytest.MonkeyPatch) 
 
     (ending,) = wait(actor)
 
-    assert "timed_out" == ending.outcome
+    assert ("timed_out", "no end within 0 s") == (ending.outcome, ending.detail)
 
 
 def test_a_child_that_cannot_be_killed_is_reported_and_never_waited_for(
@@ -105,7 +151,7 @@ def test_a_child_that_cannot_be_killed_is_reported_and_never_waited_for(
 
     assert ("timed_out", True) == (ending.outcome, "cannot be killed" in ending.detail)
     (refused,) = actor.start(replace(ACTION, action_id="tune-2"))
-    assert ("refused", "an earlier action still hangs in the kernel") == (
+    assert ("busy", "an earlier action still hangs in the kernel") == (
         refused.outcome,
         refused.detail,
     )
@@ -124,7 +170,7 @@ def test_waiting_actions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     (refused,) = actor.start(ACTION)
 
-    assert "refused" == refused.outcome
+    assert "busy" == refused.outcome
     actor._waiting.clear()
     actor.close()
     wait(actor)

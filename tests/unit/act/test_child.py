@@ -1,74 +1,112 @@
-"""One action, carried out where its evidence holds and refused where it does not."""
+"""The process that carries out one action: what it takes, and how it tells how that ended."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from agent.act.child import Refused, perform
-from agent.model.outputs import SetUsbPower
+from agent.act import child
+from agent.act.child import DONE, FAILED, REFUSED, main
+from agent.codec import to_json
+from agent.model.outputs import (
+    Action,
+    Authorize,
+    BindDriver,
+    BounceLink,
+    CycleConfiguration,
+    PowerCyclePort,
+    PowerPortOn,
+    RaiseLink,
+    Reauthorize,
+    RebindDriver,
+    ResetDevice,
+    SetConfiguration,
+    SetUsbPower,
+)
+from tests.unit.act.tree import Tree, refuse_writes
 
-ACTION = SetUsbPower("tune-3-2-1-2", "tune", "uplink", 3, "enx1", "2-1", 2, "on")
+EVIDENCE = ("step-1", "step", "uplink", 3, "enx1", "2-1", 2)
+ACTIONS: list[Action] = [
+    SetUsbPower(*EVIDENCE, "on"),
+    BounceLink(*EVIDENCE),
+    RaiseLink(*EVIDENCE),
+    ResetDevice(*EVIDENCE),
+    RebindDriver(*EVIDENCE, "r8152", "2-1:1.0"),
+    BindDriver(*EVIDENCE, "r8152", "2-1:1.0"),
+    CycleConfiguration(*EVIDENCE, 1, "r8152"),
+    SetConfiguration(*EVIDENCE, 1),
+    Reauthorize(*EVIDENCE, 1, "r8152"),
+    Authorize(*EVIDENCE, 1),
+    PowerCyclePort(*EVIDENCE, "1-1", 0),
+    PowerPortOn(*EVIDENCE, "1-1"),
+]
 
 
 @pytest.fixture
-def sysfs(tmp_path: Path) -> Path:
-    usb = tmp_path / "devices/usb2/2-1"
-    netdev = usb / "2-1:1.0/net/enx1"
-    netdev.mkdir(parents=True)
-    (usb / "power").mkdir()
-    (usb / "power/control").write_text("auto\n")
-    (usb / "devnum").write_text("2\n")
-    (netdev / "ifindex").write_text("3\n")
-    (netdev / "device").symlink_to(usb / "2-1:1.0")
-    for name, target in (("bus/usb/devices/2-1", usb), ("class/net/enx1", netdev)):
-        (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).symlink_to(target)
-    return tmp_path
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    tree = Tree(tmp_path, monkeypatch)
+    monkeypatch.setattr(child.perform, "__defaults__", (tree.sysfs, tree.dev))
+    return tree
 
 
-def control(sysfs: Path) -> str:
-    return (sysfs / "bus/usb/devices/2-1/power/control").read_text().strip()
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: type(action).__name__)
+def test_every_action_is_taken_and_done(
+    action: Action, tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree.dev / "bus/usb/002/002").touch()
+    monkeypatch.setattr("fcntl.ioctl", lambda _descriptor, _request: 0)
+
+    assert DONE == main([to_json(action)])
 
 
-def test_autosuspend_is_switched_off(sysfs: Path) -> None:
-    perform(ACTION, sysfs)
+@pytest.mark.parametrize("action", ACTIONS, ids=lambda action: type(action).__name__)
+def test_a_refusal_has_its_own_status_and_its_words(
+    action: Action, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree.usb / "devnum").write_text("3\n")
 
-    assert "on" == control(sysfs)
-
-
-@pytest.mark.parametrize(
-    "moved",
-    [
-        replace(ACTION, device_number=3),
-        replace(ACTION, ifindex=4),
-        replace(ACTION, device="enx2"),
-        replace(ACTION, usb_path="1-1"),
-    ],
-)
-def test_refused_where_the_world_has_moved(moved: SetUsbPower, sysfs: Path) -> None:
-    with pytest.raises(Refused):
-        perform(moved, sysfs)
-
-    assert "auto" == control(sysfs)
+    assert REFUSED == main([to_json(action)])
+    assert "2-1 is device 3, not 2\n" == capsys.readouterr().err
+    assert [] == tree.writes
 
 
-def test_refused_where_the_name_belongs_to_another_device(sysfs: Path) -> None:
-    (sysfs / "elsewhere/3-1:1.0").mkdir(parents=True)
-    link = sysfs / "class/net/enx1/device"
-    link.unlink()
-    link.symlink_to(sysfs / "elsewhere/3-1:1.0")
+def test_a_failure_names_the_file_and_says_what_the_kernel_said(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse_writes(tree.usb / "authorized")
 
-    with pytest.raises(Refused, match="no longer interface 3"):
-        perform(ACTION, sysfs)
+    assert FAILED == main([to_json(Reauthorize(*EVIDENCE, 1, "r8152"))])
+    path = tree.devices / "2-1/authorized"
+    assert f"{path}: No space left on device, when 0 was written\n" == capsys.readouterr().err
 
 
-def test_a_write_without_effect_is_a_failure(sysfs: Path) -> None:
-    path = sysfs / "bus/usb/devices/2-1/power/control"
-    path.unlink()
-    path.symlink_to("/dev/null")
+def test_a_failure_without_a_file_has_its_own_words(
+    tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control = tree.usb / "power/control"
+    control.unlink()
+    control.symlink_to("/dev/null")
 
-    with pytest.raises(OSError, match="after writing on"):
-        perform(ACTION, sysfs)
+    assert FAILED == main([to_json(SetUsbPower(*EVIDENCE, "on"))])
+    assert capsys.readouterr().err.endswith("power/control says  after writing on\n")
+
+
+@pytest.mark.parametrize("text", ["{", '{"type":"Reboot"}', '{"type":"RaiseLink"}'])
+def test_what_is_no_action_is_a_failure(
+    text: str, tree: Tree, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert FAILED == main([text])
+    assert capsys.readouterr().err.startswith("no action that is known here: ")
+    assert [] == tree.writes
+
+
+@pytest.mark.allow_subprocess
+def test_it_does_not_load_what_most_actions_do_without() -> None:
+    """pyroute2 would be most of its time, and every step of the ladder waits for it."""
+    loads = "import sys, agent.act.child; print('pyroute2' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True)
+
+    assert "False" == said.stdout.strip()
