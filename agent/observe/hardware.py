@@ -42,10 +42,10 @@ def read_adapter(ifindex: int, device: str, sysfs: Path = SYSFS) -> Adapter | No
         product_id=_optional(hardware / "device").removeprefix("0x"),
         mac_assignment=int(_attribute(netdev / "addr_assign_type")),
     )
-    return _usb_adapter(found, hardware.parent) if bus == "usb" else found
+    return _usb_adapter(found, hardware.name, hardware.parent) if bus == "usb" else found
 
 
-def _usb_adapter(found: Adapter, usb: Path) -> Adapter:
+def _usb_adapter(found: Adapter, interface: str, usb: Path) -> Adapter:
     """`usb` is the device that the interface belongs to."""
     return replace(
         found,
@@ -57,6 +57,8 @@ def _usb_adapter(found: Adapter, usb: Path) -> Adapter:
         device_number=int(_attribute(usb / "devnum")),
         usb_speed_bits=round(float(_attribute(usb / "speed")) * _MEGABIT),
         power_control=_optional(usb / "power/control"),
+        lpm_permit=_optional(usb / "port/usb3_lpm_permit"),
+        interface=interface,
     )
 
 
@@ -103,6 +105,11 @@ def read_counters(ifindex: int, device: str, sysfs: Path = SYSFS) -> Counters:
         rx_errors=int(_attribute(netdev / "statistics/rx_errors")),
         tx_errors=int(_attribute(netdev / "statistics/tx_errors")),
         tx_timeouts=sum(int(_attribute(queue)) for queue in queues),
+        rx_bytes=int(_attribute(netdev / "statistics/rx_bytes")),
+        tx_bytes=int(_attribute(netdev / "statistics/tx_bytes")),
+        rx_dropped=int(_attribute(netdev / "statistics/rx_dropped")),
+        tx_dropped=int(_attribute(netdev / "statistics/tx_dropped")),
+        carrier_changes=int(_attribute(netdev / "carrier_changes")),
     )
 
 

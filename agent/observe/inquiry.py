@@ -17,10 +17,13 @@ from agent.model.facts import (
     CountersRead,
     Fact,
     LinksListed,
+    NodeRead,
+    PlugRead,
     ProbeEnded,
     ReadFailed,
     SpeedRead,
     UplinksRead,
+    UsbTreeRead,
 )
 from agent.model.outputs import (
     FollowKernelLog,
@@ -29,24 +32,32 @@ from agent.model.outputs import (
     Question,
     ReadAdapter,
     ReadCounters,
+    ReadNode,
+    ReadPlug,
     ReadSpeed,
     ReadUplinks,
+    ReadUsbTree,
+    ReopenLinkEvents,
 )
-from agent.observe import arp, clock, hardware, rtnetlink, uplinks
+from agent.observe import arp, clock, hardware, node, plug, rtnetlink, uplinks
 from agent.observe.speed import SpeedReader
+from agent.observe.usb_tree import read_usb_tree
 
 DEADLINE_SECONDS = 10.0
 QUESTIONS_MAX = 64
 _SECOND_NS = 1_000_000_000
 
-# Who waits for what: the RTNL lock, nothing (sysfs and /proc), the network, the hardware.
+# Who waits for what: the RTNL lock, nothing (sysfs and /proc), the network, the hardware, Cilium.
 _LANES: dict[type, str] = {
     ListLinks: "rtnl",
     ReadAdapter: "sysfs",
+    ReadPlug: "sysfs",
     ReadCounters: "sysfs",
     ReadUplinks: "sysfs",
+    ReadUsbTree: "usb_tree",  # for the record alone: no step waits behind it
     Probe: "probe",
     ReadSpeed: "speed",
+    ReadNode: "node",
 }
 
 
@@ -75,11 +86,14 @@ class Inquiry:
         self._deliver = deliver
         self._root = root
         self._speed = SpeedReader()
-        self._lanes = {name: _Lane(name, self._answer) for name in dict.fromkeys(_LANES.values())}
+        self._lanes: dict[str, _Lane] = {}  # each from its first question on
 
     def ask(self, question: Question) -> None:
         """Queue a question; a full queue is an answer, too."""
-        if not self._lanes[_LANES[type(question)]].worker.offer(question):
+        name = _LANES[type(question)]
+        if name not in self._lanes:
+            self._lanes[name] = _Lane(name, self._answer)
+        if not self._lanes[name].worker.offer(question):
             reason = f"{QUESTIONS_MAX} questions are waiting already"
             self._deliver(ReadFailed(clock.now(), question, reason))
 
@@ -90,10 +104,13 @@ class Inquiry:
             question = lane.current
             if question is None or lane.worker.busy_seconds() < DEADLINE_SECONDS:
                 continue
-            words = f"no answer within {DEADLINE_SECONDS:.0f} s ({name}): the kernel holds a lock"
+            overdue = f"no answer within {DEADLINE_SECONDS:.0f} s ({name}): the kernel holds a lock"
             if lane.given_up is not question:
                 lane.given_up = question
-                self._deliver(ReadFailed(clock.now(), question, words))
+                self._deliver(ReadFailed(clock.now(), question, overdue))
+            if not isinstance(question, ReadUsbTree):
+                # That one is for people alone, and waits for the lock of the device that hangs.
+                words = overdue
         return words
 
     def close(self) -> None:
@@ -104,6 +121,8 @@ class Inquiry:
     def _answer(self, question: Question) -> None:
         try:
             fact = self._read(question)
+        except TimeoutError as error:
+            fact = ReadFailed(clock.now(), question, str(error), hung=True)
         except Exception as error:  # noqa: BLE001  every question is answered, whatever happens
             fact = ReadFailed(clock.now(), question, str(error) or repr(error))
         self._deliver(fact)
@@ -118,9 +137,14 @@ class Inquiry:
             case ReadAdapter(ifindex, device):
                 adapter = hardware.read_adapter(ifindex, device, sysfs)
                 return AdapterRead(clock.now(), ifindex, adapter)
+            case ReadPlug(connector, usb_path, companion_path):
+                found = plug.read_plug(usb_path, companion_path, sysfs)
+                return PlugRead(clock.now(), connector, found)
             case ReadCounters(ifindex, device):
                 counters = hardware.read_counters(ifindex, device, sysfs)
                 return CountersRead(clock.now(), ifindex, counters)
+            case ReadUsbTree():
+                return UsbTreeRead(clock.now(), read_usb_tree(sysfs))
             case ReadUplinks():
                 return UplinksRead(clock.now(), uplinks.read_uplinks(self._root))
             case ReadSpeed(ifindex, device):
@@ -128,5 +152,7 @@ class Inquiry:
             case Probe(ifindex, device, target, timeout_ns):
                 answered = arp.answers(device, target, timeout_ns / _SECOND_NS)
                 return ProbeEnded(clock.now(), ifindex, target, answered)
-            case FollowKernelLog():
-                raise ValueError("the kernel's log is a source of its own")
+            case ReadNode(connector):
+                return NodeRead(clock.now(), connector, node.read_node(self._root))
+            case FollowKernelLog() | ReopenLinkEvents():
+                raise ValueError("a source of its own, which the loop asks itself")

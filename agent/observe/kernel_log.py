@@ -26,6 +26,7 @@ RECORDS_PER_READ_MAX = 4096
 # After a read the log is left alone so long. The smallest ring of a distribution's kernel holds
 # some thousand records: at ten thousand lines a second nothing is lost within a twentieth.
 REST_SECONDS = 0.05
+RETRY_SECONDS = 5.0  # between attempts to open it anew
 PROGRESS_SECONDS = 30.0  # how far it was read is told so often, also without a message for us
 TEXT_CHARACTERS_MAX = 200
 
@@ -46,7 +47,7 @@ class KernelLog:
         self.missing: str | None = None
         self._descriptor: int | None = None
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            self._descriptor = _open(path)
         except OSError as error:
             self.missing = f"the kernel's log ({path}) cannot be read: {error.strerror}"
         self._following = False
@@ -56,6 +57,7 @@ class KernelLog:
         self._told_sequence: int | None = None
         self._told_at = 0.0
         self._rest_until = 0.0
+        self._retry_at = 0.0
         self.failure: str | None = None
 
     def follow(self, after_sequence: int | None) -> None:
@@ -82,6 +84,8 @@ class KernelLog:
 
     def read(self) -> list[KernelLogRead]:
         """What is new, without waiting."""
+        if self.failure and self._descriptor is None and time.monotonic() >= self._retry_at:
+            self._reopen()
         if not self._following or self._descriptor is None or self.rest_seconds() > 0:
             return []
         at = clock.now()
@@ -93,13 +97,25 @@ class KernelLog:
         for records in range(RECORDS_PER_READ_MAX):
             record = self._next_record()
             if record is None:
-                if records or self.failure:  # else it would be woken by its own rest, for ever
+                if records:  # else it would be woken by its own rest, for ever
                     self._rest_until = time.monotonic() + REST_SECONDS
                 break
             if record == b"":
                 continue
             lost += self._take(record, found, at, offset_ns)
         return self._told(at, lost, found)
+
+    def _lose(self, reason: str) -> None:
+        """It fails: let go of it, and try anew in a moment. The number to go on from is kept."""
+        self.failure = f"{self._path}: {reason}"
+        self._retry_at = time.monotonic() + RETRY_SECONDS
+        self.close()
+
+    def _reopen(self) -> None:
+        try:
+            self._descriptor = _open(self._path)
+        except OSError as error:
+            self._lose(error.strerror or repr(error))
 
     def _next_record(self) -> bytes | None:
         """One record; None at the end of the log, b"" where the reader was overrun."""
@@ -115,10 +131,13 @@ class KernelLog:
             self.failure = None
             return b""  # EPIPE: overwritten meanwhile; the next read goes on with the oldest
         except OSError as error:
-            self.failure = f"{self._path}: {error.strerror}"
+            self._lose(error.strerror or repr(error))
+            return None
+        if not record:
+            self._lose("it ended")
             return None
         self.failure = None
-        return record or None
+        return record
 
     def _take(
         self,
@@ -166,3 +185,7 @@ class KernelLog:
             for (name, subject), (count, sequence, time_ns, text) in found.items()
         )
         return [KernelLogRead(at, reached, lost, tuple(messages))]
+
+
+def _open(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

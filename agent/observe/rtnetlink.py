@@ -21,20 +21,20 @@ from pyroute2.netlink.rtnl.marshal import MarshalRtnl
 
 from agent.model.facts import Fact, LinkGone, LinkSeen, SourceGap
 from agent.model.identity import Link, Stamp
-from agent.observe import clock
+from agent.observe import clock, netlink
 
 SOURCE = "rtnetlink"
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 DATAGRAM_BYTES_MAX = 64 * 1024
 DATAGRAMS_PER_READ_MAX = 64
 LISTING_ATTEMPTS_MAX = 3
+RETRY_SECONDS = 1.0  # between attempts to open the event socket anew
 
 _SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python's socket module does not name it
 _NLM_F_DUMP_INTR = 0x10  # the dump was interrupted by a change and is inconsistent
 _RTEXT_FILTER_SKIP_STATS = 0x8  # a node has hundreds of links, and nobody here asks for theirs
 _IFF_UP = 0x1
 _ARPHRD_ETHER = 1
-_NLMSG_HEADER_BYTES = 16
 
 
 class LinkEvents:
@@ -43,15 +43,19 @@ class LinkEvents:
     def __init__(self) -> None:
         """Open the socket; OSError where the kernel has no rtnetlink."""
         self._marshal = MarshalRtnl()
-        self._socket = _open_event_socket()
+        self._socket: socket.socket | None = _open_event_socket()
+        self._retry_at = 0.0
+        self.failure: str | None = None
 
-    def fileno(self) -> int:
-        """For the selector; it changes when the socket is re-opened."""
-        return self._socket.fileno()
+    def fileno(self) -> int | None:
+        """For the selector; it changes when the socket is re-opened, None while it cannot be."""
+        return None if self._socket is None else self._socket.fileno()
 
     def close(self) -> None:
         """Release the socket."""
-        self._socket.close()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def read(self) -> tuple[list[Fact], bool]:
         """What has arrived, without waiting, and whether that was all of it.
@@ -59,30 +63,47 @@ class LinkEvents:
         Bounded, so that a storm leaves the loop its turn.
         """
         facts: list[Fact] = []
+        if self._socket is None:
+            return self._retry(), True
         for _ in range(DATAGRAMS_PER_READ_MAX):
             try:
                 data, _ancillary, flags, sender = self._socket.recvmsg(DATAGRAM_BYTES_MAX)
             except BlockingIOError:
                 return facts, True
             except OSError as error:
-                return [*facts, self._reopen(_loss_in_words(error))], True
+                return [*facts, *self.reopen(_loss_in_words(error))], True
             at = clock.now()
             if flags & socket.MSG_TRUNC:
-                gap = self._reopen("a message larger than the read buffer was cut off")
-                return [*facts, gap], True
+                gap = self.reopen("a message larger than the read buffer was cut off")
+                return [*facts, *gap], True
             if sender[0] != 0:  # not from the kernel
                 continue
             try:
                 facts.extend(_facts(self._marshal, data, at))
             except Exception as error:  # noqa: BLE001  whatever a malformed message does to the parser
-                return [*facts, self._reopen(f"an unreadable message: {error!r}")], True
+                return [*facts, *self.reopen(f"an unreadable message: {error!r}")], True
         return facts, False
 
-    def _reopen(self, reason: str) -> SourceGap:
-        """A fresh socket has an empty queue: what follows is newer than the listing asked for."""
-        self._socket.close()
-        self._socket = _open_event_socket()
-        return SourceGap(clock.now(), SOURCE, reason)
+    def reopen(self, reason: str) -> list[Fact]:
+        """A fresh socket has an empty queue: what follows is newer than the listing asked for.
+
+        Where none can be had (no descriptors, no memory) `failure` says so, and it is tried
+        again; the gap is told once it is there.
+        """
+        self.close()
+        try:
+            self._socket = _open_event_socket()
+        except OSError as error:
+            self.failure = f"{reason}; it cannot be opened anew: {error.strerror}"
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            return []
+        self.failure = None
+        return [SourceGap(clock.now(), SOURCE, reason)]
+
+    def _retry(self) -> list[Fact]:
+        if time.monotonic() < self._retry_at:
+            return []
+        return self.reopen("it could not be opened for a while")
 
 
 def list_links(timeout_seconds: float) -> tuple[Link, ...]:
@@ -122,7 +143,7 @@ def _loss_in_words(error: OSError) -> str:
 
 
 def _facts(marshal: MarshalRtnl, data: bytes, at: Stamp) -> Iterator[Fact]:
-    _check_framing(data)
+    netlink.bounds(data)
     for message in marshal.parse(data):
         if message["header"]["error"] is not None:
             raise ValueError(message["header"]["error"])
@@ -138,17 +159,6 @@ def _facts(marshal: MarshalRtnl, data: bytes, at: Stamp) -> Iterator[Fact]:
             yield LinkGone(at, link.ifindex, link.device)
         else:
             yield LinkSeen(at, link)
-
-
-def _check_framing(data: bytes) -> None:
-    """The parser ends without a word at a message that is cut off; a lost event is no trifle."""
-    offset = 0
-    while offset < len(data):
-        left = len(data) - offset
-        length = int.from_bytes(data[offset : offset + 4], sys.byteorder)
-        if left < _NLMSG_HEADER_BYTES or not _NLMSG_HEADER_BYTES <= length <= left:
-            raise ValueError(f"{left} bytes left, and the message claims {length}")
-        offset += (length + 3) & ~3  # NLMSG_ALIGN, linux/netlink.h
 
 
 def _check_done(data: bytes) -> None:
@@ -201,7 +211,7 @@ def _read_dump(request: socket.socket, deadline_monotonic: float) -> tuple[Link,
         data, _ancillary, flags, _sender = request.recvmsg(DATAGRAM_BYTES_MAX)
         if flags & socket.MSG_TRUNC:
             raise OSError(errno.EMSGSIZE, "a part of the list of links was cut off")
-        _check_framing(data)
+        netlink.bounds(data)
         for message in marshal.parse(data):
             header = message["header"]
             interrupted = interrupted or bool(header["flags"] & _NLM_F_DUMP_INTR)

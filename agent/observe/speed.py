@@ -26,10 +26,11 @@ class SpeedReader:
     def read(self, device: str, sysfs: Path) -> int | None:
         """Bits per second; None where the driver does not know it, or has none to tell.
 
-        TimeoutError where it did not answer in time.
+        TimeoutError where it did not answer in time; BlockingIOError where it could not be asked,
+        since an earlier reading, perhaps of another link, still hangs.
         """
         if self._stuck is not None and self._stuck.poll() is None:
-            raise TimeoutError("an earlier reading of a speed still hangs in the kernel")
+            raise BlockingIOError("an earlier reading of a speed still hangs in the kernel")
         command = [_PROGRAM, str(sysfs / "class/net" / device / "speed")]
         # Not in a `with`: leaving it would wait for a child that never ends.
         child = subprocess.Popen(

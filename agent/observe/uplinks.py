@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.model.identity import Uplink
+from agent.observe import k3s, network_service
 
 LEVELS_MAX = 8  # the kernel's own limit on stacking (MAX_NEST_DEV)
 
 _RTF_GATEWAY, _RTF_REJECT = 0x2, 0x200
 _FIELDS4, _FIELDS6 = 8, 10
+_ADDRESS_FIELDS6, _GLOBAL = 6, "00"  # net/ipv6/addrconf.c, if6_seq_show; IPV6_ADDR_ANY
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,27 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
     routes4 = sorted(_default_routes4(root), key=lambda route: route.metric)
     devices6 = set(_default_devices6(root))
     devices = {route.device for route in routes4} | devices6
+    addressed_devices = set(_addressed_devices(root))
+    witness = k3s.server_address(root)
     uplinks = []
     for netdev in sorted((root / "sys/class/net").iterdir()):
         if not (netdev / "device").exists():
             continue
-        above = [netdev.name, *_above(root, netdev.name)]
         try:
+            above = [netdev.name, *_above(root, netdev.name)]
             ifindex = int((netdev / "ifindex").read_text())
         except FileNotFoundError:
-            continue  # gone meanwhile
+            continue  # gone meanwhile, or renamed: the event that tells of it asks anew
         routed = next((name for name in above if name in devices), None)
         gateways = (r.gateway for r in routes4 if r.device == routed and r.gateway)
         # Without a default route, an address would be that of what it is a port of.
         layer3 = routed or _master(root, netdev.name) or netdev.name
-        uplinks.append(Uplink(ifindex, layer3, next(gateways, None), routed is not None))
+        gateway, has_route = next(gateways, None), routed is not None
+        is_port = len(above) > 1 or layer3 != netdev.name
+        addressed = True if addressed_devices & set(above) else None if is_port else False
+        service = network_service.service_of(ifindex, root)
+        uplink = Uplink(ifindex, layer3, gateway, has_route, witness, addressed, service)
+        uplinks.append(uplink)
     return tuple(uplinks)
 
 
@@ -80,6 +89,22 @@ def _default_routes4(root: Path) -> Iterator[_DefaultRoute]:
         through = int(flags, 16) & _RTF_GATEWAY
         address = socket.inet_ntoa(struct.pack("=I", int(gateway, 16))) if through else None
         yield _DefaultRoute(device, address, int(metric))
+
+
+def _addressed_devices(root: Path) -> Iterator[str]:
+    """Devices with an IPv4 route, which every address brings along, or a global IPv6 address."""
+    for line in (root / "proc/net/route").read_text().splitlines()[1:]:
+        fields = line.split()
+        if len(fields) >= _FIELDS4:
+            yield fields[0]
+    try:
+        lines = (root / "proc/net/if_inet6").read_text().splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        fields = line.split()
+        if len(fields) == _ADDRESS_FIELDS6 and fields[3] == _GLOBAL:
+            yield fields[5]
 
 
 def _default_devices6(root: Path) -> Iterator[str]:

@@ -71,6 +71,7 @@ class Kmsg:
 
     def open(self, _path: Path, flags: int) -> int:
         assert flags & os.O_NONBLOCK
+        self._position = self._ring[0][0] if self._ring else 0  # a reader begins with the oldest
         return 9
 
     def close(self, descriptor: int) -> None:

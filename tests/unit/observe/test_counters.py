@@ -9,7 +9,16 @@ import pytest
 from agent.model.identity import Counters
 from agent.observe.hardware import Moved, read_counters
 
-STATISTICS = {"rx_packets": 11, "tx_packets": 12, "rx_errors": 13, "tx_errors": 14}
+STATISTICS = {
+    "rx_packets": 11,
+    "tx_packets": 12,
+    "rx_errors": 13,
+    "tx_errors": 14,
+    "rx_bytes": 15,
+    "tx_bytes": 16,
+    "rx_dropped": 17,
+    "tx_dropped": 18,
+}
 
 
 def netdev(sysfs: Path, tx_timeouts: tuple[int, ...] = (0,)) -> Path:
@@ -17,6 +26,7 @@ def netdev(sysfs: Path, tx_timeouts: tuple[int, ...] = (0,)) -> Path:
     target = sysfs / "devices/virtual/net/eth0"
     (target / "statistics").mkdir(parents=True)
     (target / "ifindex").write_text("3\n")
+    (target / "carrier_changes").write_text("19\n")
     for name, value in STATISTICS.items():
         (target / "statistics" / name).write_text(f"{value}\n")
     (target / "queues/rx-0").mkdir(parents=True)
@@ -31,7 +41,9 @@ def netdev(sysfs: Path, tx_timeouts: tuple[int, ...] = (0,)) -> Path:
 def test_the_counters_of_an_interface(tmp_path: Path) -> None:
     netdev(tmp_path)
 
-    assert Counters(11, 12, 13, 14, tx_timeouts=0) == read_counters(3, "eth0", tmp_path)
+    assert Counters(11, 12, 13, 14, 0, 15, 16, 17, 18, carrier_changes=19) == read_counters(
+        3, "eth0", tmp_path
+    )
 
 
 @pytest.mark.parametrize(("queues", "timeouts"), [((), 0), ((2,), 2), ((1, 0, 4), 5)])

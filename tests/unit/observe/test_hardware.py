@@ -116,6 +116,7 @@ def test_a_usb_nic(sysfs: Sysfs) -> None:
         device_number=2,
         usb_speed_bits=5_000_000_000,
         power_control="auto",
+        interface="2-1:1.0",
     )
     assert expected == read_adapter(3, "enx1", sysfs.root)
 
@@ -194,3 +195,14 @@ def test_without_power_management(sysfs: Sysfs) -> None:
 
     assert adapter is not None
     assert "" == adapter.power_control
+    assert "" == adapter.lpm_permit
+
+
+def test_what_its_port_permits_of_link_power_management(sysfs: Sysfs) -> None:
+    usb = sysfs.usb_nic()
+    (usb / "port").mkdir()
+    (usb / "port/usb3_lpm_permit").write_text("u1_u2\n")
+    adapter = read_adapter(3, "enx1", sysfs.root)
+
+    assert adapter is not None
+    assert "u1_u2" == adapter.lpm_permit

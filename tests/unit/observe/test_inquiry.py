@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.model.facts import Fact, LinksListed, ReadFailed
-from agent.model.outputs import ListLinks, ReadAdapter
+from agent.model.facts import Fact, LinksListed, PlugRead, ReadFailed, UsbTreeRead
+from agent.model.identity import UsbDevice
+from agent.model.outputs import ListLinks, ReadAdapter, ReadPlug, ReadUsbTree
+from agent.model.usb_tree import UsbTree
 from agent.observe import inquiry as inquiry_module
 from agent.observe.inquiry import Inquiry
-from tests.builders import LINK
+from tests.builders import CONNECTOR, LINK
 
 Answers = queue.Queue[Fact]
 
@@ -54,6 +56,34 @@ def test_links_are_listed_under_the_number_asked_for(
 
     assert isinstance(answer, LinksListed)
     assert (7, (LINK,)) == (answer.number, answer.links)
+    inquiry.close()
+
+
+def test_a_plug_is_read_under_the_connector_asked_for(answers: Answers, tmp_path: Path) -> None:
+    usb = tmp_path / "sys/bus/usb/devices/1-1"
+    usb.mkdir(parents=True)
+    for name, value in (("devnum", "9"), ("idVendor", "0bda"), ("idProduct", "8151")):
+        (usb / name).write_text(f"{value}\n")
+    inquiry = Inquiry(answers.put, tmp_path)
+    inquiry.ask(ReadPlug(CONNECTOR, "2-1", "1-1"))
+    answer = answers.get(timeout=10)
+
+    assert isinstance(answer, PlugRead)
+    assert (CONNECTOR, UsbDevice("1-1", 9, "0bda", "8151", (), has_link=False)) == (
+        answer.connector,
+        answer.found,
+    )
+    inquiry.close()
+
+
+def test_a_plug_in_an_unreadable_sys_is_not_called_empty(answers: Answers, tmp_path: Path) -> None:
+    inquiry = Inquiry(answers.put, tmp_path)
+    question = ReadPlug(CONNECTOR, "2-1", "1-1")
+    inquiry.ask(question)
+    answer = answers.get(timeout=10)
+
+    assert isinstance(answer, ReadFailed)
+    assert question == answer.question
     inquiry.close()
 
 
@@ -102,4 +132,48 @@ def test_questions_are_bounded(answers: Answers, hang: Hang, tmp_path: Path) -> 
     hang.release.set()
     listed = [answers.get(timeout=10) for _ in range(inquiry_module.QUESTIONS_MAX + 1)]
     assert all(isinstance(answer, LinksListed) for answer in listed), "the rest is answered"
+    inquiry.close()
+
+
+def test_a_usb_tree_that_hangs_holds_up_no_step(
+    answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read for the record alone has a lane of its own."""
+    hang = Hang()
+
+    def read(_sysfs: Path) -> UsbTree:
+        hang(0.0)
+        return UsbTree((), ())
+
+    monkeypatch.setattr(inquiry_module, "read_usb_tree", read)
+    (tmp_path / "sys/bus/usb/devices").mkdir(parents=True)
+    inquiry = Inquiry(answers.put, tmp_path)
+    inquiry.ask(ReadUsbTree())
+    assert hang.entered.wait(10)
+    inquiry.ask(ReadPlug(CONNECTOR, "2-1", "1-1"))
+
+    assert isinstance(answers.get(timeout=10), PlugRead)
+    hang.release.set()
+    assert isinstance(answers.get(timeout=10), UsbTreeRead)
+    inquiry.close()
+
+
+def test_a_usb_tree_that_hangs_with_its_device_is_no_failure_of_the_watch(
+    answers: Answers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, entered = threading.Event(), threading.Event()
+
+    def hang(*_arguments: object) -> None:
+        entered.set()
+        release.wait(30)
+
+    monkeypatch.setattr(inquiry_module, "DEADLINE_SECONDS", 0.0)
+    monkeypatch.setattr(inquiry_module, "read_usb_tree", hang)
+    inquiry = Inquiry(answers.put, tmp_path)
+    inquiry.ask(ReadUsbTree())
+    assert entered.wait(10)
+
+    assert inquiry.check_deadline() is None
+    assert isinstance(answers.get(timeout=10), ReadFailed), "whoever asked hears of it"
+    release.set()
     inquiry.close()

@@ -10,7 +10,7 @@ import pytest
 from agent.model.facts import KernelLogRead
 from agent.model.kernel_log import KernelMessage
 from agent.observe import kernel_log
-from agent.observe.kernel_log import KernelLog
+from agent.observe.kernel_log import RETRY_SECONDS, KernelLog
 from tests.unit.observe.kmsg import SECOND_NS, SUSPENDED_SECONDS, Kmsg
 
 BOUND = "r8152 4-1:1.0 eth0: v1.12.13"
@@ -224,13 +224,18 @@ def test_it_is_closed_once(kmsg: Kmsg) -> None:
 
 
 def test_a_failure_is_told_in_words_until_it_can_be_read_again(kmsg: Kmsg) -> None:
+    kmsg.write(RESET)
+    assert 1 == len(kmsg.messages())
     kmsg.fault = OSError(errno.EIO, "Input/output error")
     assert kmsg.told() is None
     assert "/dev/kmsg: Input/output error" == kmsg.log.failure
+    assert ([9], None) == (kmsg.closed, kmsg.log.fileno())
 
     kmsg.fault = None
     kmsg.write(RESET)
-    assert 1 == len(kmsg.messages())
+    assert () == kmsg.messages(), "it is not opened anew at every turn"
+    kmsg.seconds += RETRY_SECONDS
+    assert [1] == [message.count for message in kmsg.messages()], "and nothing is read twice"
     assert kmsg.log.failure is None
 
 

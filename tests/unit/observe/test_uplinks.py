@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import struct
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -77,7 +79,18 @@ class Machine:
         self._routes6.unlink()
 
     def uplinks(self) -> tuple[Uplink, ...]:
+        """Which way each leads; what of addresses is a test of its own."""
+        return tuple(replace(u, addressed=None, network_service=None) for u in self.read())
+
+    def without_addresses(self) -> None:
+        self._routes4.write_text(HEADER4)
+
+    def read(self) -> tuple[Uplink, ...]:
         return read_uplinks(self.root)
+
+    def address6(self, device: str, scope: str = "00") -> None:
+        with (self.root / "proc/net/if_inet6").open("a") as file:
+            file.write(f"{GATEWAY6} 02 40 {scope} 80 {device:>8}\n")
 
     def _link(self, device: str, ifindex: int, target: Path) -> None:
         target.mkdir(parents=True)
@@ -236,6 +249,37 @@ def test_a_kernel_without_ipv6(machine: Machine) -> None:
     assert (Uplink(2, "eth0", "192.168.1.254", True),) == machine.uplinks()
 
 
+def test_a_route_of_ipv4_says_that_it_has_an_address(machine: Machine) -> None:
+    machine.without_addresses()
+    assert [False] == [u.addressed for u in machine.read()]
+    machine.route4("eth0", flags=UP, to=("192.168.1.0", "255.255.255.0"))
+    assert [True] == [u.addressed for u in machine.read()]
+
+
+@pytest.mark.parametrize(("scope", "addressed"), [("00", True), ("20", False)])
+def test_a_global_address_of_ipv6_is_one(machine: Machine, scope: str, addressed: bool) -> None:
+    machine.without_addresses()
+    machine.address6("eth0", scope)
+    assert [addressed] == [u.addressed for u in machine.read()]
+
+
+def test_a_port_need_not_have_an_address_and_its_bridge_may(machine: Machine) -> None:
+    machine.without_addresses()
+    machine.virtual("br0", 5)
+    machine.stack("eth0", "br0")
+    assert [None] == [u.addressed for u in machine.read()]
+    machine.route4("br0", flags=UP, to=("192.168.1.0", "255.255.255.0"))
+    assert [True] == [u.addressed for u in machine.read()]
+
+
+def test_who_manages_it_is_told(machine: Machine) -> None:
+    links = machine.root / "run/systemd/netif/links"
+    links.mkdir(parents=True)
+    (links.parent / "state").touch()
+    (links / "2").write_text("NETWORK_FILE=/etc/systemd/network/20.network\n")
+    assert ["networkd"] == [u.network_service for u in machine.read()]
+
+
 def test_broken_lines_are_passed_over(machine: Machine) -> None:
     with (machine.root / "proc/net/route").open("a") as file:
         file.write("eth0\t00000000\n\n")
@@ -269,5 +313,16 @@ def test_what_cannot_be_read_is_told(machine: Machine) -> None:
 
 def test_a_link_that_goes_meanwhile_is_passed_over(machine: Machine) -> None:
     (machine.root / "sys/devices/pci0000:00/eth0/net/eth0/ifindex").unlink()
+
+    assert () == machine.uplinks()
+
+
+def test_one_that_is_renamed_in_the_middle_is_passed_over(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanished(directory: Path, _pattern: str) -> NoReturn:
+        raise FileNotFoundError(str(directory))
+
+    monkeypatch.setattr(Path, "glob", vanished)  # between its look and its listing (pathlib.py)
 
     assert () == machine.uplinks()
