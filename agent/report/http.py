@@ -1,140 +1,300 @@
-"""HTTP: /metrics, /healthz, and a page that leads there. It reads a snapshot and nothing else.
+"""HTTP: /metrics, /healthz and the status page. It reads a snapshot and nothing else.
 
-One thread per connection, a bounded number of them, a time limit on each read and on the whole:
-a connection beyond the bound is closed at once.
+One thread with a loop of its own. Connections are bounded: where there are too many, the one
+that has been waiting longest without a question is closed for the newcomer, so that whoever
+only holds connections open keeps no scrape out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import json
+import logging
 import socket
+import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import BoundedSemaphore, Thread
+from pathlib import Path
 from typing import Any
 
+from agent import web_config
+from agent.background import Background
 from agent.model.snapshot import Snapshot
-from agent.report import metrics
+from agent.report.http_connection import REQUEST_SECONDS_MAX, Connection
+from agent.report.pages import Answer, Asked, Pages, plain
+from agent.report.passwords import Passwords, Verdict
+from agent.web_config import WebConfig
+from agent.yaml_reader import ConfigError
 
-CONNECTIONS_MAX = 16
-READ_TIMEOUT_SECONDS = 5.0
-CONNECTION_SECONDS_MAX = 10.0  # a scrape takes milliseconds; who sends a byte now and then is cut
+# Python's TLS keeps a buffer of 256 KiB a connection (asyncio/sslproto.py, max_size).
+CONNECTIONS_MAX = 64
+BACKLOG = 128
+LOOK_SECONDS = 2.0  # between two looks at the web configuration's files
+RETRY_SECONDS = 0.5
+HANG_SECONDS = 10.0
+CLOSE_SECONDS = 0.5
+_TURNS_TO_CLOSE = 8  # a transport closes its socket some turns after it was told to
 
-_LANDING = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>nodemend</title></head>
-<body><h1>nodemend {version}</h1>
-<ul><li><a href="/metrics">/metrics</a> for Prometheus</li>
-<li><a href="/healthz">/healthz</a> of the daemon itself</li></ul>
-<p>What it sees: <code>nodemend status</code> on the node.</p></body></html>
-"""
-
-
-def healthz(snapshot: Snapshot) -> tuple[HTTPStatus, str]:
-    """Of the daemon, never of the node: 503 with the reasons where a source failed."""
-    sources = {
-        name: {"condition": source.condition, "detail": source.detail}
-        for name, source in snapshot.sources.items()
-    }
-    failed = any(source.condition == "failed" for source in snapshot.sources.values())
-    status = HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK
-    return status, json.dumps({"healthy": not failed, "sources": sources}, indent=1) + "\n"
+Told = Callable[["WebConfig | ConfigError"], None]
 
 
-class _Handler(BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.0"  # one request per connection: nothing idles in a thread
-    timeout = READ_TIMEOUT_SECONDS
+class Server:
+    """Serves until closed, on a thread of its own."""
 
-    def do_GET(self) -> None:
-        snapshot = self.server.snapshot()
-        path = self.path.partition("?")[0]
-        if path == "/metrics":
-            self._answer(HTTPStatus.OK, metrics.CONTENT_TYPE, metrics.exposition(snapshot))
-        elif path == "/healthz":
-            status, body = healthz(snapshot)
-            self._answer(status, "application/json", body.encode())
-        elif path == "/":
-            page = _LANDING.format(version=snapshot.version)
-            self._answer(HTTPStatus.OK, "text/html; charset=utf-8", page.encode())
-        else:
-            self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"known here: / /metrics /healthz\n")
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        snapshot: Callable[[], Snapshot],
+        web: WebConfig | None = None,
+        told: Told = lambda _read: None,
+    ) -> None:
+        """Bind and serve; OSError where the address cannot be had. `told`: of each re-reading."""
+        self._pages, self._told = Pages(snapshot), told
+        self._listening = _listen(host, port)
+        self.address: tuple[str, int] = self._listening.getsockname()[:2]
+        self._connections: dict[Connection, socket.socket] = {}
+        self._shaking_hands: dict[socket.socket, None] = {}  # the oldest first
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._accept_failure: str | None = None
+        self._asked_at = self._answered_at = time.monotonic()
+        self._files: Background[WebConfig] = Background("web-config", self._look_at_files, 1)
+        self._loop = asyncio.new_event_loop()
+        self._loop.set_exception_handler(lambda _loop, _context: None)  # clients are no events
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        self._passwords: Passwords | None = None
+        self._tokens, self._filled_at = 0.0, self._loop.time()
+        self._take_over(web)
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+        self._thread.start()
 
-    do_HEAD = do_GET  # noqa: N815  the base class's name for it
+    # --- from any thread ----------------------------------------------------------------------
 
-    def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def version_string(self) -> str:
-        return "nodemend"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  inherited
-        """Scrapes are not events."""
-
-
-class Server(HTTPServer):
-    """Serves until closed, on threads of its own."""
-
-    request_queue_size = CONNECTIONS_MAX
-
-    def __init__(self, host: str, port: int, snapshot: Callable[[], Snapshot]) -> None:
-        """Bind and serve; OSError where the address cannot be had."""
-        self.snapshot = snapshot
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, port), _Handler)
-        self._slots = BoundedSemaphore(CONNECTIONS_MAX)
-        self._deadlines: dict[socket.socket, float] = {}
-        Thread(target=self.serve_forever, name="http", daemon=True).start()
-
-    def server_bind(self) -> None:
-        """Bind only: the base class would look up the host's name, which can hang on DNS."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(self.server_address)
-        self.server_address = self.socket.getsockname()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        """Give the connection a thread, or close it where there are too many already."""
-        if not self._slots.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
-        self._deadlines[request] = time.monotonic() + CONNECTION_SECONDS_MAX
-        try:
-            Thread(target=self._serve, args=(request, client_address), daemon=True).start()
-        except RuntimeError:  # no more threads (TasksMax=)
-            self._finish(request)
-
-    def service_actions(self) -> None:
-        """Called by the acceptor twice a second: cut off who takes too long."""
+    @property
+    def failure(self) -> str | None:
+        """Why nobody is answered; None while all is well."""
+        if not self._thread.is_alive():
+            return "its thread has ended"
         now = time.monotonic()
-        for request, deadline in list(self._deadlines.items()):
-            if now > deadline:
-                with contextlib.suppress(OSError):
-                    request.shutdown(socket.SHUT_RDWR)
+        if self._answered_at >= self._asked_at and now - self._asked_at >= HANG_SECONDS:
+            self._asked_at = now
+            self._call(self._beat)
+        if self._asked_at > self._answered_at and now - self._asked_at >= HANG_SECONDS:
+            return f"no progress for {now - self._asked_at:.0f} s: it hangs"
+        return self._accept_failure
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away or sent nonsense is no event."""
+    def use(self, web: WebConfig | None) -> None:
+        """From now on this web configuration; who is connected by the old one is cut off."""
+        self._call(lambda: self._take_over(web))
 
     def close(self) -> None:
-        """Stop accepting; answers under way are not waited for."""
-        self.shutdown()
-        self.server_close()
+        """Stop; answers under way are not waited for."""
+        self._call(self._loop.stop)
+        self._thread.join(CLOSE_SECONDS)
 
-    def _serve(self, request: Any, client_address: Any) -> None:
+    def _call(self, function: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed already
+            self._loop.call_soon_threadsafe(function)
+
+    # --- in the loop's thread -----------------------------------------------------------------
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._start(self._accept())
         try:
-            self.finish_request(request, client_address)
-        except Exception:  # noqa: BLE001  one connection must not end the thread
-            self.handle_error(request, client_address)
+            self._loop.run_forever()
         finally:
-            self._finish(request)
+            self._listening.close()
+            self._cut_off_everybody()
+            self._loop.run_until_complete(self._end_tasks())
+            self._files.close(0)
+            if self._passwords is not None:
+                self._passwords.close()
+            self._loop.close()
 
-    def _finish(self, request: Any) -> None:
-        self._deadlines.pop(request, None)
-        self.shutdown_request(request)
-        self._slots.release()
+    async def _end_tasks(self) -> None:
+        for _ in range(_TURNS_TO_CLOSE):  # handshakes that were cut off end by themselves
+            await asyncio.sleep(0)
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
+
+    def _start(self, work: Any) -> None:
+        """The loop holds tasks by weak references only."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _accept(self) -> None:
+        while True:
+            try:
+                client, _address = await self._loop.sock_accept(self._listening)
+            except OSError as error:  # no descriptors left for a while; or somebody shut it down
+                self._accept_failure = f"no connection is accepted: {error.strerror}"
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            self._accept_failure = None
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._make_room()
+            self._shaking_hands[client] = None
+            self._start(self._welcome(client, self._web))
+
+    def _make_room(self) -> None:
+        """Handshakes under way go first, then who has been waiting longest."""
+        while len(self._shaking_hands) + len(self._connections) >= CONNECTIONS_MAX:
+            if len(self._shaking_hands) > CONNECTIONS_MAX // 2 or not self._connections:
+                _cut_off(self._shaking_hands)
+                continue
+            idle = (c for c in self._connections if not c.is_answering)
+            longest = min(idle, key=lambda c: c.waits_since, default=next(iter(self._connections)))
+            self._connections.pop(longest)
+            longest.abort()
+
+    async def _welcome(self, client: socket.socket, web: WebConfig | None) -> None:
+        tls = web.tls if web is not None else None
+        details = web is not None and web.knows_its_clients
+        limit_seconds = REQUEST_SECONDS_MAX if tls is not None else None
+        connection = Connection(self, shows_details=details)
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection, client, ssl=tls, ssl_handshake_timeout=limit_seconds
+            )
+        except (OSError, EOFError):  # ssl.SSLError, ConnectionError, TimeoutError: its affair
+            client.close()
+        else:
+            if client.fileno() >= 0 and web is self._web:
+                self._connections[connection] = client
+            else:
+                connection.abort()
+        finally:
+            self._shaking_hands.pop(client, None)
+
+    def _beat(self) -> None:
+        self._answered_at = time.monotonic()
+
+    # --- what a connection asks (http_connection.Host) ----------------------------------------
+
+    def admits(self) -> bool:
+        limit = self._web.rate_limit if self._web is not None else None
+        if limit is None:
+            return True
+        now = self._loop.time()
+        earned = (now - self._filled_at) / limit.interval_seconds
+        self._tokens, self._filled_at = min(float(limit.burst), self._tokens + earned), now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def authorize(self, header: bytes | None, then: Callable[[Verdict], None]) -> None:
+        if self._passwords is None:
+            then("right")
+            return
+        here = threading.get_ident()
+
+        def judged(verdict: Verdict) -> None:
+            if threading.get_ident() == here:
+                then(verdict)
+            else:
+                self._call(partial(then, verdict))
+
+        self._passwords.check(header, judged)
+
+    def is_allowed(self, certificate: dict[str, Any] | None) -> bool:
+        allowed = self._web.allowed_sans if self._web is not None else ()
+        if not allowed:
+            return True
+        names = (certificate or {}).get("subjectAltName", ())
+        return any(value in allowed for _kind, value in names)
+
+    def answer(self, asked: Asked) -> Answer:
+        try:
+            found = self._pages.answer(asked)
+        except Exception as error:  # noqa: BLE001  one page that fails must not end the thread
+            words = f"this page cannot be rendered: {type(error).__name__}"
+            return plain(HTTPStatus.INTERNAL_SERVER_ERROR, words)
+        configured = self._web.headers if self._web is not None else {}
+        return replace(found, headers={**found.headers, **configured})
+
+    def left(self, connection: Connection) -> None:
+        self._connections.pop(connection, None)
+
+    # --- the web configuration ----------------------------------------------------------------
+
+    def _take_over(self, web: WebConfig | None) -> None:
+        self._web = web
+        self._signature = _signature(web)
+        limit = web.rate_limit if web is not None else None
+        self._tokens, self._filled_at = float(limit.burst if limit else 0), self._loop.time()
+        former, self._passwords = self._passwords, None
+        if former is not None:
+            former.close()
+        if web is not None and web.users:
+            self._passwords = Passwords(web.users)
+        self._cut_off_everybody()
+        if web is not None:
+            self._loop.call_later(LOOK_SECONDS, self._watch_files, web)
+
+    def _cut_off_everybody(self) -> None:
+        while self._shaking_hands:
+            _cut_off(self._shaking_hands)
+        for connection in tuple(self._connections):
+            connection.abort()
+        self._connections.clear()
+
+    def _watch_files(self, web: WebConfig) -> None:
+        """The files are looked at on another thread, for as long as they are what is in force."""
+        if web is self._web:
+            self._files.offer(web)
+            self._loop.call_later(LOOK_SECONDS, self._watch_files, web)
+
+    def _look_at_files(self, web: WebConfig) -> None:
+        signature = _signature(web)
+        if signature == self._signature or web is not self._web:
+            return
+        self._signature = signature  # one word on each change, also on one that is refused
+        try:
+            read = web_config.load(Path(web.path))
+        except ConfigError as error:
+            self._told(error)
+        else:
+            self.use(read)
+            self._told(read)
+
+
+def _signature(web: WebConfig | None) -> tuple[object, ...]:
+    """What changes when one of the files is written or replaced."""
+    found: list[object] = []
+    for path in web.files if web is not None else ():
+        with contextlib.suppress(OSError):  # one that is gone is a change as well
+            status = Path(path).stat()
+            found += [path, status.st_ino, status.st_size, status.st_mtime_ns]
+    return tuple(found)
+
+
+def _cut_off(sockets: dict[socket.socket, None]) -> None:
+    """The oldest of them; its transport hears the end of the stream and lets go of it."""
+    oldest = next(iter(sockets))
+    del sockets[oldest]
+    with contextlib.suppress(OSError):
+        oldest.shutdown(socket.SHUT_RDWR)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+        listening.setblocking(False)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
