@@ -1,6 +1,6 @@
 """The catalog: every event with its message id, its line, and its page of the runbook.
 
-One table, in three files. The journal lines come from it; systemd/nodemend.catalog (so that
+One table, in several files. The journal lines come from it; systemd/nodemend.catalog (so that
 `journalctl -x` is the runbook) and docs/events.md are generated from it: `make generated`.
 """
 
@@ -14,13 +14,21 @@ from collections.abc import Mapping
 from agent.model.verdicts import Verdict
 from agent.report.event import Event
 from agent.report.events_of_daemon import DAEMON_EVENTS
+from agent.report.events_of_gpus import GPU_EVENTS
 from agent.report.events_of_health import HEALTH_EVENTS
 from agent.report.events_of_links import LINK_EVENTS
+from agent.report.events_of_steps import STEP_EVENTS
 
 FIELD_PREFIX = "NODEMEND_"
 _COLUMNS = 76  # systemd's own catalogs (docs/CATALOG.md)
 
-EVENTS: Mapping[type, Event] = {**LINK_EVENTS, **HEALTH_EVENTS, **DAEMON_EVENTS}
+EVENTS: Mapping[type, Event] = {
+    **LINK_EVENTS,
+    **HEALTH_EVENTS,
+    **DAEMON_EVENTS,
+    **STEP_EVENTS,
+    **GPU_EVENTS,
+}
 
 
 def line(verdict: Verdict) -> str:

@@ -1,4 +1,4 @@
-"""Events: the daemon, its sources and its steps."""
+"""Events: the daemon's own life, and its sources."""
 
 from __future__ import annotations
 
@@ -78,46 +78,97 @@ DAEMON_EVENTS: Mapping[type, Event] = {
         done="It is kept at @NODEMEND_PATH@; counts start anew.",
         to_do="After a downgrade: nothing. Otherwise check the disk (`journalctl -k`, `df -h`).",
     ),
-    verdicts.StepWithheld: Event(
-        name="step_withheld",
-        message_id="7308ba16dece48e187027dae0f2e2843",
-        priority=NOTICE,
-        line="would have taken step {step} on {device} ({nic}): {action}; mode is observe",
-        subject="nodemend would have taken step @NODEMEND_STEP@",
-        cause="The configuration matches this NIC, and the step is due.",
-        done="Nothing: in mode observe nothing is ever changed.",
-        to_do="To have it done, set `mode: remediate` in the configuration.",
+    verdicts.SourceFailed: Event(
+        name="source_failed",
+        message_id="e79a6e0a49624e3aa302745f2f21e6dc",
+        priority=WARNING,
+        line="{source} delivers no more: {reason}",
+        subject="nodemend: @NODEMEND_SOURCE@ delivers no more",
+        cause="A place that facts come from, or go to, has failed. What it tells is not known "
+        "meanwhile.",
+        done="It is opened anew again and again; /healthz, nodemend_monitor_up and `nodemend "
+        "status` say so until it works.",
+        to_do="The line says why. rtnetlink, readings: see whether `ip link` hangs. kernel_log: "
+        "/dev/kmsg. journal: `systemctl status systemd-journald`. store, incidents: `df "
+        "-h /var/lib/nodemend`, `journalctl -k` for the disk. http, control: `ss -lntp` and "
+        "/run/nodemend.",
     ),
-    verdicts.StepBegan: Event(
-        name="step_began",
-        message_id="4bf1a4e206d643b1a9e85b20ff42fdfb",
+    verdicts.SourceRecovered: Event(
+        name="source_recovered",
+        message_id="a7782ca6f0274d37805d70cfc4d1d86b",
         priority=NOTICE,
-        line="step {step} on {device} ({nic}): {action}",
-        subject="nodemend takes step @NODEMEND_STEP@ on @NODEMEND_DEVICE@",
-        cause="Mode is remediate, the configuration matches this NIC, and the step is due.",
-        done="The step is written to disk first, then carried out, then verified.",
-        to_do="Nothing; the next line says what came of it.",
+        line="{source} delivers again",
+        subject="nodemend: @NODEMEND_SOURCE@ delivers again",
+        cause="What had failed works again.",
+        done="What was missed is read anew where that can be done.",
+        to_do="Nothing; the line in which it failed says why.",
     ),
-    verdicts.StepVerified: Event(
-        name="step_verified",
-        message_id="72f9e8cc69424f758acb229acb8da41f",
+    verdicts.ConfigReloaded: Event(
+        name="config_reloaded",
+        message_id="4c3e5e9f2b6b424c961bcc3f2c0e46ae",
         priority=NOTICE,
-        line="step {step} on {device} ({nic}) is verified",
-        subject="Step @NODEMEND_STEP@ on @NODEMEND_DEVICE@ is verified",
-        cause="The step was carried out, and a fresh reading shows its effect.",
-        done="Nothing more is needed.",
+        line="{path} is in force now: mode {mode}, watched: {watched}",
+        subject="nodemend has a new configuration",
+        cause="The configuration was read anew: by `systemctl reload nodemend`, or because the "
+        "web configuration's files changed.",
+        done="It is valid and in force. Counts go on.",
+        to_do="See that the line names what you expect.",
+    ),
+    verdicts.ConfigRefused: Event(
+        name="config_refused",
+        message_id="bb9f3ee66a344bc4a094b4965c1574b0",
+        priority=ERROR,
+        line="{path} is wrong, the configuration before stays in force: {problems}",
+        subject="nodemend refused a new configuration",
+        cause="The configuration was read anew and has mistakes, or what it names cannot be used.",
+        done="Nothing was changed: the one that was in force still is. "
+        "nodemend_config_last_reload_successful is 0.",
+        to_do="Mend what the line names, check it with `nodemend check-config FILE`, then "
+        "`systemctl reload nodemend`. With the file as it is the daemon would not start.",
+    ),
+    verdicts.ObserveForced: Event(
+        name="observe_forced",
+        message_id="055c68463ae648ef9255d59b0b23a6c3",
+        priority=ERROR,
+        line="nodemend only observes, until further notice: {reason}; this ends {ends}",
+        subject="nodemend observes only, whatever its configuration says",
+        cause="Either the daemon ended again and again without being told to, so that it may "
+        "itself be what harms the node; or its saved state was lost, and with it what had been "
+        "spent of its budgets.",
+        done="It watches, counts and tells as ever, and takes no step.",
+        to_do="After crashes: `journalctl -u nodemend` shows how it ended; `systemctl restart "
+        "nodemend` once that is understood. After a lost state: nothing.",
+    ),
+    verdicts.Paused: Event(
+        name="paused",
+        message_id="4612d050982a43639fe79b5e0a24b73d",
+        priority=NOTICE,
+        line="paused for {seconds} s: {reason}",
+        subject="nodemend is paused",
+        cause="Somebody ran `nodemend pause`.",
+        done="It watches, counts and tells as ever, and takes no step; one that is under way is "
+        "brought to its end.",
+        to_do="Nothing: the pause ends by itself. `nodemend resume` ends it now.",
+    ),
+    verdicts.Resumed: Event(
+        name="resumed",
+        message_id="36b1c4b1539f46eea345d68b2fa0ae42",
+        priority=NOTICE,
+        line="steps may be taken again: {reason}",
+        subject="nodemend is paused no more",
+        cause="The pause is over, or somebody ran `nodemend resume`.",
+        done="Steps that are due are taken, where the mode is remediate. After `resume`, a NIC for "
+        "which no step was left gets all of them once more.",
         to_do="Nothing.",
     ),
-    verdicts.StepFailed: Event(
-        name="step_failed",
-        message_id="76cc3a08af6344fea7fac804394a446a",
-        priority=ERROR,
-        line="step {step} on {device} ({nic}) {outcome}: {detail}",
-        subject="Step @NODEMEND_STEP@ on @NODEMEND_DEVICE@ did not succeed",
-        cause="The system refused it, it took too long, the device changed meanwhile, or no "
-        "effect could be seen.",
-        done="It is not repeated for this enumeration of the device.",
-        to_do="The line says why. By hand: see `power/control` of the device under "
-        "/sys/bus/usb/devices.",
+    verdicts.ObserveLifted: Event(
+        name="observe_lifted",
+        message_id="ba21351719b5438a8196d7429be791a7",
+        priority=NOTICE,
+        line="steps may be taken again: no longer true that {reason}",
+        subject="nodemend may take steps again",
+        cause="The reason to observe only is gone.",
+        done="Steps that are due are taken from now on, if the configuration says so.",
+        to_do="Nothing.",
     ),
 }

@@ -11,6 +11,16 @@ from agent.model.snapshot import Snapshot
 SECOND_NS = 1_000_000_000
 
 Samples: TypeAlias = Iterable[tuple[tuple[str, ...], float]]
+Histograms: TypeAlias = Iterable[tuple[tuple[str, ...], "Histogram"]]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """The count of each bucket alone, the last one's without an upper bound; and the sum."""
+
+    upper_bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum: float
 
 
 @dataclass(frozen=True)
@@ -22,3 +32,14 @@ class Family:
     help: str
     labels: tuple[str, ...]
     samples: Callable[[Snapshot], Samples]
+
+
+@dataclass(frozen=True)
+class HistogramFamily:
+    """A metric that says how often something took how long."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    samples: Callable[[Snapshot], Histograms]
+    kind: Literal["histogram"] = "histogram"

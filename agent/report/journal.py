@@ -27,9 +27,12 @@ Send = Callable[..., None]
 class Journal:
     """Tells each verdict once to journald, if there is one, and to `terminal`, if given."""
 
-    def __init__(self, send: Send | None, terminal: TextIO | None) -> None:
-        """`send` is systemd.journal.send, or None where it cannot be had."""
+    def __init__(
+        self, send: Send | None, terminal: TextIO | None, journald: Path = JOURNALD_SOCKET
+    ) -> None:
+        """`send` is systemd.journal.send, or None where it cannot be had; `journald` its socket."""
         self._send = send
+        self._journald = journald
         self._terminal = terminal
         self._worker: Background[tuple[Stamp, Verdict]]
         self._worker = Background("journal", self._write, LINES_MAX)
@@ -45,7 +48,10 @@ class Journal:
 
     @property
     def failure(self) -> str | None:
-        """Why the last line could not be written; None while all is well."""
+        """Why lines do not arrive; None while all is well."""
+        if self._send is not None and not self._journald.exists():
+            # sd_journal_sendv() takes that for success (libsystemd, journal-send.c).
+            return f"{self._journald} is gone, and what is sent is lost without a word"
         return self._worker.failure()
 
     def close(self, deadline_seconds: float) -> bool:

@@ -6,18 +6,27 @@ each scrape, so that what is gone leaves no series behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from agent.model.snapshot import Snapshot
-from agent.report.family import SECOND_NS, Family, Samples
+from agent.report.family import SECOND_NS, Family, HistogramFamily, Samples
+from agent.report.metrics_of_gpus import GPU_FAMILIES
 from agent.report.metrics_of_nics import NIC_FAMILIES
+from agent.report.metrics_of_remediation import REMEDIATION_FAMILIES
 
 PREFIX = "nodemend_"
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def _sources(field: str) -> Callable[[Snapshot], Samples]:
@@ -32,15 +41,19 @@ def _monitor_up(snapshot: Snapshot) -> Samples:
     sources = (snapshot.sources.get(name) for name in ("rtnetlink", "readings", "kernel_log"))
     failed = any(source is None or source.condition == "failed" for source in sources)
     yield ("nic",), 0 if failed or snapshot.state.listing_answered == 0 else 1
+    if snapshot.gpu.condition not in ("absent", "released"):
+        yield ("gpu",), float(snapshot.gpu.condition == "sampling")
 
 
 def _monitor_success(snapshot: Snapshot) -> Samples:
     source = snapshot.sources.get("rtnetlink")
     if source is not None and source.last_success_wall_ns is not None:
         yield ("nic",), source.last_success_wall_ns / SECOND_NS
+    if snapshot.gpu.sampled is not None:
+        yield ("gpu",), snapshot.gpu.sampled.wall_ns / SECOND_NS
 
 
-FAMILIES: tuple[Family, ...] = (
+FAMILIES: tuple[Family | HistogramFamily, ...] = (
     Family(
         "build_info",
         "gauge",
@@ -54,7 +67,28 @@ FAMILIES: tuple[Family, ...] = (
         "1 for the mode in force: observe changes nothing, remediate may repair.",
         ("mode",),
         lambda snapshot: [
-            ((mode,), float(snapshot.policy.mode == mode)) for mode in ("observe", "remediate")
+            ((mode,), float(snapshot.mode == mode)) for mode in ("observe", "remediate")
+        ],
+    ),
+    Family(
+        "config_last_reload_successful",
+        "gauge",
+        "1 where the configuration in force is the one on disk as it was last read, 0 where that "
+        "was refused and an older one is in force.",
+        ("file",),
+        lambda snapshot: [
+            ((file,), float(file not in snapshot.state.config_problems))
+            for file in snapshot.state.config_read_wall_ns
+        ],
+    ),
+    Family(
+        "config_last_reload_success_timestamp_seconds",
+        "gauge",
+        "When the configuration in force was read.",
+        ("file",),
+        lambda snapshot: [
+            ((file,), read_ns / SECOND_NS)
+            for file, read_ns in snapshot.state.config_read_wall_ns.items()
         ],
     ),
     Family(
@@ -67,7 +101,8 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "monitor_last_success_timestamp_seconds",
         "gauge",
-        "When the monitor last compared all links with the kernel's list (every 30 s).",
+        "nic: when all links were last compared with the kernel's list (every 30 s); gpu: when the "
+        "latest sample was taken.",
         ("monitor",),
         _monitor_success,
     ),
@@ -93,6 +128,8 @@ FAMILIES: tuple[Family, ...] = (
         _sources("resyncs_total"),
     ),
     *NIC_FAMILIES,
+    *REMEDIATION_FAMILIES,
+    *GPU_FAMILIES,
 )
 
 
@@ -102,6 +139,9 @@ class _SnapshotCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for family in FAMILIES:
+            if isinstance(family, HistogramFamily):
+                yield _histogram(family, self._snapshot)
+                continue
             make = CounterMetricFamily if family.kind == "counter" else GaugeMetricFamily
             metric = make(PREFIX + family.name, family.help, labels=family.labels)
             for labels, value in family.samples(self._snapshot):
@@ -109,11 +149,29 @@ class _SnapshotCollector(Collector):
             yield metric
 
 
-def exposition(snapshot: Snapshot) -> bytes:
-    """The body of /metrics in Prometheus' text format 0.0.4."""
+def _histogram(family: HistogramFamily, snapshot: Snapshot) -> Metric:
+    metric = HistogramMetricFamily(PREFIX + family.name, family.help, labels=family.labels)
+    for labels, found in family.samples(snapshot):
+        bounds = (*map(floatToGoString, found.upper_bounds), "+Inf")
+        buckets = list(zip(bounds, accumulate(found.counts), strict=True))
+        metric.add_metric(labels, buckets, sum_value=found.sum)
+    return metric
+
+
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+# The library's own choice between them would take any version from the client, and fail on some.
+_ENCODERS: Mapping[str, Callable[[Collector], bytes]] = {
+    TEXT: generate_latest,
+    OPENMETRICS: openmetrics.generate_latest,
+}
+
+
+def exposition(snapshot: Snapshot, content_type: str = TEXT) -> bytes:
+    """The body of /metrics: TEXT, Prometheus' format 0.0.4, or OPENMETRICS."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_SnapshotCollector(snapshot))
-    return generate_latest(registry)
+    return _ENCODERS[content_type](registry)
 
 
 def metrics_page() -> str:

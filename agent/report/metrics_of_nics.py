@@ -1,8 +1,8 @@
-"""The metrics of NICs, and of the steps taken on them."""
+"""The metrics of NICs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from agent.model.kernel_log import KERNEL_CLASSES
 from agent.model.snapshot import Snapshot
@@ -12,7 +12,7 @@ from agent.report.family import SECOND_NS, Family, Samples
 _BITS_PER_BYTE = 8
 
 
-def _nics(value: Callable[[Nic], float | None]) -> Callable[[Snapshot], Samples]:
+def of_nics(value: Callable[[Nic], float | None]) -> Callable[[Snapshot], Samples]:
     """A sample per watched NIC, none where the value is unknown."""
 
     def samples(snapshot: Snapshot) -> Samples:
@@ -20,16 +20,6 @@ def _nics(value: Callable[[Nic], float | None]) -> Callable[[Snapshot], Samples]
             found = value(nic)
             if found is not None:
                 yield (nic.nic,), found
-
-    return samples
-
-
-def _steps(totals: Callable[[Nic], Mapping[str, int]]) -> Callable[[Snapshot], Samples]:
-    def samples(snapshot: Snapshot) -> Samples:
-        for nic in snapshot.state.nics.values():
-            # Known label sets start at 0, so that the first step is an increase to rate().
-            for step, total in {"tune": 0, **totals(nic)}.items():
-                yield (nic.nic, step), total
 
     return samples
 
@@ -100,28 +90,28 @@ NIC_FAMILIES: tuple[Family, ...] = (
         "gauge",
         "1 while the NIC has a network interface, 0 while it is gone.",
         ("nic",),
-        _nics(lambda nic: float(nic.link is not None)),
+        of_nics(lambda nic: float(nic.link is not None)),
     ),
     Family(
         "nic_carrier",
         "gauge",
         "1 while the link is up and has a carrier; absent while the NIC is gone.",
         ("nic",),
-        _nics(_carrier),
+        of_nics(_carrier),
     ),
     Family(
         "nic_usb_speed_bytes",
         "gauge",
         "Speed of the USB connection in bytes per second; absent while the NIC is gone.",
         ("nic",),
-        _nics(_usb_speed_bytes),
+        of_nics(_usb_speed_bytes),
     ),
     Family(
         "nic_speed_bytes",
         "gauge",
         "Speed of the link in bytes per second, read once per carrier; absent where unknown.",
         ("nic",),
-        _nics(_speed_bytes),
+        of_nics(_speed_bytes),
     ),
     Family(
         "nic_reachable",
@@ -129,7 +119,7 @@ NIC_FAMILIES: tuple[Family, ...] = (
         "1 while the gateway answers ARP on this NIC, 0 if it used to and does not any more; "
         "absent where unknown: no carrier, no gateway, or one that never answered.",
         ("nic",),
-        _nics(_reachable),
+        of_nics(_reachable),
     ),
     Family(
         "nic_health",
@@ -144,28 +134,28 @@ NIC_FAMILIES: tuple[Family, ...] = (
         "counter",
         "Carrier losses, from the kernel's own count; administrative downs are none.",
         ("nic",),
-        _nics(lambda nic: nic.carrier_losses_total),
+        of_nics(lambda nic: nic.carrier_losses_total),
     ),
     Family(
         "nic_flaps_total",
         "counter",
         "Carrier losses that were followed by a return.",
         ("nic",),
-        _nics(lambda nic: nic.flaps_total),
+        of_nics(lambda nic: nic.flaps_total),
     ),
     Family(
         "nic_disconnects_total",
         "counter",
         "Times the NIC's network interface went.",
         ("nic",),
-        _nics(lambda nic: nic.disconnects_total),
+        of_nics(lambda nic: nic.disconnects_total),
     ),
     Family(
         "nic_unobserved_gaps_total",
         "counter",
         "Times the NIC's network interface went while nobody watched.",
         ("nic",),
-        _nics(lambda nic: nic.unobserved_gaps_total),
+        of_nics(lambda nic: nic.unobserved_gaps_total),
     ),
     Family(
         "nic_downtime_seconds_total",
@@ -187,20 +177,6 @@ NIC_FAMILIES: tuple[Family, ...] = (
         "gauge",
         "When the carrier last changed; absent if it never did while watched.",
         ("nic",),
-        _nics(_last_change_seconds),
-    ),
-    Family(
-        "remediation_attempts_total",
-        "counter",
-        "Steps taken.",
-        ("nic", "step"),
-        _steps(lambda nic: nic.attempts_total),
-    ),
-    Family(
-        "remediation_failures_total",
-        "counter",
-        "Steps that failed, were refused, timed out or showed no effect.",
-        ("nic", "step"),
-        _steps(lambda nic: nic.failures_total),
+        of_nics(_last_change_seconds),
     ),
 )

@@ -7,8 +7,7 @@ directory: memory, not disk. The oldest segment goes when a new one begins.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -19,39 +18,48 @@ from agent.model.outputs import Output
 from agent.model.policy import Policy
 from agent.model.recording import FORMAT, RecordingEntry, RecordingHeader
 from agent.model.state import State
+from agent.report.flight import Decided
 
 SEGMENTS_MAX = 64  # a daemon that starts again and again begins one each time
 RECORDING_BYTES_MAX = 4 * 1024 * 1024
 SEGMENT_CHARACTERS_MAX = 1024 * 1024
-ENTRIES_WAITING_MAX = 10_000
+# A waiting entry holds on to the state before it, some 2.5 KiB where NICs change all the time; more
+# than this would be more than the recording itself holds.
+ENTRIES_WAITING_MAX = 2_000
 SUFFIX = ".jsonl"
-
-
-@dataclass(frozen=True)
-class _Item:
-    state_before: State
-    fact: Fact
-    outputs: tuple[Output, ...]
-    after_gap: bool
 
 
 class Recorder:
     """Records in the background; an entry that is lost ends the segment, never falsifies it."""
 
-    def __init__(self, directory: Path, version: str, policy: Policy) -> None:
-        """`directory` must exist."""
+    def __init__(
+        self,
+        directory: Path,
+        version: str,
+        pass_on: Callable[[Decided, str], None] = lambda _decided, _line: None,
+    ) -> None:
+        """`directory` must exist; `pass_on` gets each decision and its line, and never waits."""
         self._directory = directory
         self._version = version
-        self._policy = policy
+        self._pass_on = pass_on
         self._file: TextIO | None = None
         self._written = 0
         self._gap = False
         self._number = max(_numbers(directory), default=0)
+        self._worker: Background[Decided]
         self._worker = Background("recorder", self._write, ENTRIES_WAITING_MAX)
 
-    def record(self, state_before: State, fact: Fact, outputs: tuple[Output, ...]) -> None:
-        """Queue one decision."""
-        accepted = self._worker.offer(_Item(state_before, fact, outputs, self._gap))
+    def record(
+        self,
+        state_before: State,
+        state_after: State,
+        fact: Fact,
+        outputs: tuple[Output, ...],
+        policy: Policy,
+    ) -> None:
+        """Queue one decision, with the policy that it was made by."""
+        decided = Decided(state_before, state_after, fact, outputs, policy, self._gap)
+        accepted = self._worker.offer(decided)
         self._gap = not accepted
 
     @property
@@ -71,23 +79,25 @@ class Recorder:
             self._close_segment()
         return finished
 
-    def _write(self, item: _Item) -> None:
+    def _write(self, item: Decided) -> None:
         try:
+            line = to_json(RecordingEntry(item.fact, item.outputs))
+            self._pass_on(item, line)  # first: here it may fail to be written
             if self._file is None or item.after_gap or self._written > SEGMENT_CHARACTERS_MAX:
-                self._file = self._new_segment(item.state_before)
-            self._write_line(self._file, to_json(RecordingEntry(item.fact, item.outputs)))
+                self._file = self._new_segment(item)
+            self._write_line(self._file, line)
         except Exception:
             # The line may be there in half: whatever follows needs a new segment.
             self._close_segment()
             raise
 
-    def _new_segment(self, state: State) -> TextIO:
+    def _new_segment(self, item: Decided) -> TextIO:
         self._close_segment()
         self._make_room()
         self._number += 1
         file = self._path(self._number).open("w", encoding="utf-8")
         self._file, self._written = file, 0
-        header = RecordingHeader(FORMAT, self._version, self._policy, state)
+        header = RecordingHeader(FORMAT, self._version, item.policy, item.state_before)
         self._write_line(file, to_json(header))
         return file
 

@@ -6,23 +6,59 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent.model.identity import Stamp
+from agent.model.snapshot import Snapshot
+from agent.model.state import Pause
 from agent.report.control import ControlServer, NoDaemon, Refused, ask
 from tests.unit.report.snapshots import a_busy_snapshot
+
+
+class Obedient:
+    """In place of the loop: does at once what it is told to."""
+
+    def __init__(self, snapshots: list[Snapshot]) -> None:
+        self._snapshots = snapshots
+
+    def _become(self, **changes: Any) -> None:
+        latest = self._snapshots[-1]
+        self._snapshots.append(replace(latest, state=replace(latest.state, **changes)))
+
+    def forget(self, nic: str) -> None:
+        known = self._snapshots[-1].state.nics
+        self._become(nics={key: found for key, found in known.items() if found.nic != nic})
+
+    def pause(self, seconds: int, reason: str) -> None:
+        self._become(pause=Pause(Stamp(seconds, seconds), reason))
+
+    def resume(self) -> None:
+        self._become(pause=None)
+
+    def release_gpu(self, seconds: int) -> None:
+        """See test_gpu.py."""
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "control.sock"
-    server = ControlServer(path, a_busy_snapshot, lambda _name: None)
+    server = ControlServer(path, a_busy_snapshot, Obedient([]))
     yield path
     server.close()
 
 
 def test_status(path: Path) -> None:
     assert "1.2.3" == ask(path, "status")["status"]["version"]
+
+
+def test_a_report(path: Path) -> None:
+    report = ask(path, "report", since_seconds=3600)["report"]
+
+    assert ("observe", 3) == (report["mode"], len(report["nics"]))
+    with pytest.raises(Refused, match="expected since_seconds, found -1"):
+        ask(path, "report", since_seconds=-1)
 
 
 def test_only_its_owner_may_ask(path: Path) -> None:
@@ -60,7 +96,7 @@ def test_the_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
         dead.bind(str(path))
     with pytest.raises(NoDaemon, match="Is it running"):
         ask(path, "status")
-    server = ControlServer(path, a_busy_snapshot, lambda _name: None)
+    server = ControlServer(path, a_busy_snapshot, Obedient([]))
 
     assert "status" in ask(path, "status")
     server.close()
@@ -91,14 +127,24 @@ def test_what_cannot_be_forgotten(path: Path, nic: str, words: str) -> None:
 
 def test_forgotten_is_said_once_it_is_so(tmp_path: Path) -> None:
     snapshots = [a_busy_snapshot()]
-
-    def forget(name: str) -> None:
-        state = snapshots[-1].state
-        rest = {key: nic for key, nic in state.nics.items() if nic.nic != name}
-        snapshots.append(replace(snapshots[-1], state=replace(state, nics=rest)))
-
     path = tmp_path / "control.sock"
-    server = ControlServer(path, lambda: snapshots[-1], forget)
+    server = ControlServer(path, lambda: snapshots[-1], Obedient(snapshots))
 
     assert {"forgotten": GONE} == ask(path, "forget", nic=GONE)
     server.close()
+
+
+def test_paused_and_resumed_are_said_once_it_is_so(tmp_path: Path) -> None:
+    snapshots = [a_busy_snapshot()]
+    path = tmp_path / "control.sock"
+    server = ControlServer(path, lambda: snapshots[-1], Obedient(snapshots))
+
+    assert {"paused": 60} == ask(path, "pause", seconds=60, reason="new cable")
+    assert {"resumed": True} == ask(path, "resume")
+    server.close()
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 8 * 24 * 3600, "2h"])
+def test_no_pause_without_an_end(path: Path, seconds: int | str) -> None:
+    with pytest.raises(Refused, match="expected 1 to 604800 seconds"):
+        ask(path, "pause", seconds=seconds)

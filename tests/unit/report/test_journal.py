@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,17 +46,30 @@ def test_the_terminal_gets_the_line() -> None:
     assert "enx1 on uplink lost its carrier 1 time(s), 4 in all\n" == terminal.getvalue()
 
 
-def test_a_journal_that_fails_says_so_and_recovers() -> None:
+def test_a_journal_that_fails_says_so(tmp_path: Path) -> None:
     failures: list[Exception] = [OSError("journald is away")]
 
     def send(_text: str, **_fields: str) -> None:
         if failures:
             raise failures.pop()
 
-    journal = Journal(send, None)
+    journal = Journal(send, None, tmp_path)
     journal.tell(Stamp(1, 2), VERDICT)
     assert journal.close(10)
     assert "OSError: journald is away" == journal.failure
+
+
+def test_a_journald_that_went_without_a_word_is_a_failure(tmp_path: Path) -> None:
+    journald = tmp_path / "socket"
+    journald.touch()
+    journal = Journal(lambda _text, **_fields: None, None, journald)
+    assert journal.failure is None
+
+    journald.unlink()
+    assert f"{journald} is gone" in str(journal.failure)
+    journald.touch()
+    assert journal.failure is None
+    assert journal.close(10)
 
 
 def test_without_python3_systemd_the_reason_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from typing import TextIO
 import pytest
 
 from agent.cli import main
-from agent.model.facts import Fact, LinkGone, LinkSeen
+from agent.model.facts import ConfigRead, Fact, LinkGone, LinkSeen
 from agent.model.policy import NicMatch, Policy
 from agent.replay import RecordingError, replay
 from agent.report import recorder as recorder_module
@@ -20,9 +20,9 @@ POLICY = Policy(match=(NicMatch(name="uplink", driver="r8152"),))
 
 def record(recorder: Recorder, node: Node, facts: list[Fact]) -> None:
     for fact in facts:
-        before = node.state
+        before, policy = node.state, node.policy
         node.take(fact)
-        recorder.record(before, fact, node.outputs)
+        recorder.record(before, node.state, fact, node.outputs, policy)
 
 
 def some_facts(node: Node, flaps: int = 3) -> list[Fact]:
@@ -32,7 +32,7 @@ def some_facts(node: Node, flaps: int = 3) -> list[Fact]:
 
 def a_recording(directory: Path) -> Path:
     node = watching(policy=POLICY)
-    recorder = Recorder(directory, "1.2.3", POLICY)
+    recorder = Recorder(directory, "1.2.3")
     record(recorder, node, some_facts(node))
     assert recorder.close(10)
     (segment,) = directory.glob("*.jsonl")
@@ -59,7 +59,7 @@ def test_a_changed_recording_differs(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_another_policy_can_be_given(tmp_path: Path) -> None:
     segment = a_recording(tmp_path)
     config = tmp_path / "c.yaml"
-    config.write_text("mode: remediate\n")
+    config.write_text("mode: remediate\nusb_nic: {match: [{driver: r8152, name: uplink}]}\n")
 
     assert 0 == main(["replay", str(segment), "--config", str(config)])
 
@@ -90,12 +90,13 @@ def test_a_recording_is_bounded_and_each_segment_replays_by_itself(
     monkeypatch.setattr(recorder_module, "SEGMENT_CHARACTERS_MAX", 2000)
     monkeypatch.setattr(recorder_module, "RECORDING_BYTES_MAX", 12_000)
     node = watching(policy=POLICY)
-    recorder = Recorder(tmp_path, "1.2.3", POLICY)
+    recorder = Recorder(tmp_path, "1.2.3")
     record(recorder, node, some_facts(node, flaps=50))
 
     assert recorder.close(10)
     segments = sorted(tmp_path.glob("*.jsonl"))
-    assert sum(segment.stat().st_size for segment in segments) <= 14_000
+    # And the segment that is being written, with its header and the entry that filled it.
+    assert sum(segment.stat().st_size for segment in segments) <= 12_000 + 2 * 2_000
     assert "000001.jsonl" != segments[0].name
     assert all(not replay(segment).differences for segment in segments)
 
@@ -104,7 +105,7 @@ def test_a_crash_loop_does_not_erase_what_explains_it(tmp_path: Path) -> None:
     first = a_recording(tmp_path)
     for _ in range(SEGMENTS_MAX + 3):
         node = watching(policy=POLICY)
-        recorder = Recorder(tmp_path, "1.2.3", POLICY)
+        recorder = Recorder(tmp_path, "1.2.3")
         record(recorder, node, [LinkSeen(node.at(), lost(LINK))])
         assert recorder.close(10)
         if len(list(tmp_path.glob("*.jsonl"))) < SEGMENTS_MAX:
@@ -117,7 +118,7 @@ def test_a_segment_that_could_not_be_begun_falsifies_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = watching(policy=POLICY)
-    recorder = Recorder(tmp_path, "1.2.3", POLICY)
+    recorder = Recorder(tmp_path, "1.2.3")
     write_line, failures = recorder._write_line, [OSError("No space left on device")]
 
     def fail_once(file: TextIO, text: str) -> None:
@@ -136,7 +137,7 @@ def test_a_segment_that_could_not_be_begun_falsifies_nothing(
 
 def test_a_restart_goes_on_with_the_next_number(tmp_path: Path) -> None:
     a_recording(tmp_path)
-    recorder = Recorder(tmp_path, "1.2.3", POLICY)
+    recorder = Recorder(tmp_path, "1.2.3")
     node = watching(policy=POLICY)
     record(recorder, node, [LinkSeen(node.at(), lost(LINK))])
 
@@ -148,7 +149,7 @@ def test_an_entry_that_is_lost_begins_a_new_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = watching(policy=POLICY)
-    recorder = Recorder(tmp_path, "1.2.3", POLICY)
+    recorder = Recorder(tmp_path, "1.2.3")
     first, second, third, *_rest = some_facts(node)
     record(recorder, node, [first])
     offer = recorder._worker.offer
@@ -160,3 +161,22 @@ def test_an_entry_that_is_lost_begins_a_new_segment(
     assert recorder.close(10)
     replays = [replay(segment) for segment in sorted(tmp_path.glob("*.jsonl"))]
     assert [(1, ()), (1, ())] == [(r.facts, r.differences) for r in replays]
+
+
+def test_a_reload_in_the_middle_replays_with_the_policy_of_its_time(tmp_path: Path) -> None:
+    node = watching(policy=POLICY)
+    recorder = Recorder(tmp_path, "1.2.3")
+    named = Policy(match=(NicMatch(name="renamed", driver="r8152"),))
+    read = ConfigRead(node.at(), "config", "/etc/nodemend/config.yaml", named)
+    record(recorder, node, [read, LinkSeen(node.at(), lost(LINK))])
+    assert recorder.close(10)
+    (segment,) = tmp_path.glob("*.jsonl")
+
+    assert '"nic":"renamed"' in segment.read_text()
+    assert (2, ()) == (replay(segment).facts, replay(segment).differences)
+    other = replay(segment, Policy(match=(NicMatch(name="other", driver="r8152"),)))
+    assert 2 == len(other.differences), "another policy holds from the beginning to the end"
+    assert all(
+        '"nic":"other"' in found.replayed or "other (" in found.replayed
+        for found in other.differences
+    )

@@ -1,0 +1,99 @@
+"""systemd's files of settings: sections of Key=Value, and which of several files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.doctor.machine import Machine
+
+_TRUE = frozenset({"1", "yes", "y", "true", "t", "on"})  # systemd: parse_boolean()
+_FALSE = frozenset({"0", "no", "n", "false", "f", "off"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line, and where it stands."""
+
+    section: str
+    key: str
+    value: str
+    path: Path
+
+
+def parse(text: str, path: Path) -> Iterator[Setting]:
+    """The assignments of one file (systemd.syntax(7))."""
+    section = ""
+    for line in text.replace("\\\n", " ").splitlines():
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
+            continue
+        if stripped[0] == "[" and stripped[-1] == "]":
+            section = stripped[1:-1]
+            continue
+        key, equals, value = stripped.partition("=")
+        if equals:
+            yield Setting(section, key.rstrip(), value.strip(), path)
+
+
+def merged(machine: Machine, name: str) -> tuple[Setting, ...]:
+    """All settings of e.g. networkd.conf, in the order in which they are applied. OSError.
+
+    The first main file that is found, then the drop-ins of all directories by their names; of
+    those with one name the strongest directory's. What comes later wins.
+    """
+    main = next(machine.systemd(name), None)
+    return (*_of([main] if main else [], machine), *_of(drop_ins(machine, f"{name}.d"), machine))
+
+
+def drop_ins(machine: Machine, directory_name: str) -> list[Path]:
+    """The *.conf files of a directory of drop-ins, over all of systemd's directories. OSError."""
+    return by_name(machine, directory_name, ".conf")
+
+
+def by_name(machine: Machine, directory_name: str, suffix: str) -> list[Path]:
+    """Files sorted by name; one in a stronger directory hides all others of its name. OSError.
+
+    A link to /dev/null hides them, too, and reads as an empty file, which says nothing.
+    """
+    found: dict[str, Path] = {}
+    for directory in machine.systemd(directory_name):
+        for name in machine.names(directory):
+            if name.endswith(suffix):
+                found.setdefault(name, directory / name)
+    return [path for _, path in sorted(found.items())]
+
+
+def of_file(machine: Machine, path: Path, directory_name: str) -> tuple[Setting, ...]:
+    """A file's settings, then those of its drop-ins (NAME.d/*.conf). OSError."""
+    return _of([path, *drop_ins(machine, f"{directory_name}/{path.name}.d")], machine)
+
+
+def last(settings: tuple[Setting, ...], section: str, key: str) -> Setting | None:
+    """The assignment that holds."""
+    fitting = (s for s in settings if (s.section, s.key) == (section, key))
+    return next(reversed(tuple(fitting)), None)
+
+
+def says_no(setting: Setting | None) -> bool:
+    """Whether it is missing or switched off; for keys that take other values than yes and no."""
+    return setting is None or setting.value.lower() in _FALSE
+
+
+def is_off(settings: tuple[Setting, ...], section: str, key: str) -> bool:
+    """Whether the last assignment that is a truth value says no; systemd ignores all others."""
+    known = tuple(s for s in settings if s.value.lower() in _TRUE | _FALSE)
+    found = last(known, section, key)
+    return found is not None and found.value.lower() in _FALSE
+
+
+def is_on(settings: tuple[Setting, ...], section: str, key: str) -> bool:
+    """As `is_off`, for yes."""
+    known = tuple(s for s in settings if s.value.lower() in _TRUE | _FALSE)
+    found = last(known, section, key)
+    return found is not None and found.value.lower() in _TRUE
+
+
+def _of(paths: list[Path], machine: Machine) -> tuple[Setting, ...]:
+    return tuple(s for path in paths for s in parse(machine.text(path) or "", path))
