@@ -25,7 +25,8 @@ IS_INSTALLED := dpkg-query --show --showformat '$${db:Status-Status}\n'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test coverage lab lab-full lab-shell generated wheel lock clean journal \
+.PHONY: help run test coverage lab lab-full bench soak gpu gpu-kit lab-shell generated wheel lock \
+        clean journal compiler \
         lab-packages
 
 help: ## Say what can be made
@@ -34,19 +35,37 @@ help: ## Say what can be made
 run: $(RUN_STAMP) journal ## Run the daemon on this machine; ARGS="--observe" passes options
 	@$(BIN)/python -m agent run $(ARGS)
 
-test: $(TEST_STAMP) journal ## Run the fast tests, linters included; ARGS="-k flap" passes options
+test: $(TEST_STAMP) journal compiler ## Run the fast tests, linters included; ARGS="-k flap" passes options
 	@$(BIN)/python -m pytest --ignore=tests/e2e $(ARGS)
 
 coverage: $(TEST_STAMP) ## Run the fast tests and say which lines and branches they miss
 	@$(BIN)/python -m coverage run -m pytest --ignore=tests/e2e $(ARGS)
 	@$(BIN)/python -m coverage report
 
+# Two processes, each with machines of its own. A file's tests are run by one of them: what they see
+# may stand on one page.
+LAB := $(BIN)/python -m pytest tests/e2e --timeout=1800 -p xdist --numprocesses=2 --dist=loadfile
+
 # Booting a machine in software emulation takes its time: the fast tests' time limit is not for it.
 lab: lab-packages $(TEST_STAMP) ## Run the tests on real kernels in virtual machines (as root)
-	@$(BIN)/python -m pytest tests/e2e -m 'lab and not full' --timeout=1800 $(ARGS)
+	@$(LAB) -m 'lab and not full' $(ARGS)
 
 lab-full: lab-packages $(TEST_STAMP) ## Run all of the lab on every release (as root)
-	@$(BIN)/python -m pytest tests/e2e -m lab --timeout=1800 $(ARGS)
+	@$(LAB) -m lab $(ARGS)
+
+bench: lab-packages $(TEST_STAMP) ## Measure beside node_exporter, write docs/bench.md (as root)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: $(TEST_STAMP) ## A million facts through the daemon: memory and descriptors must be flat
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
+
+gpu: $(RUN_STAMP) ## On a machine with an NVIDIA GPU: is what is said of its memory true? ARGS=OUT
+	@$(BIN)/python -m tests.gpu $(ARGS)
+
+# For a machine that can fetch nothing: PYTHONPATH=.gpu-kit python3 -m tests.gpu
+gpu-kit: $(PIP_STAMP) ## Put what `make gpu` needs into .gpu-kit, to be carried elsewhere
+	@rm -rf .gpu-kit
+	@$(INSTALL) requirements/run.txt --target .gpu-kit
 
 lab-shell: lab-packages $(TEST_STAMP) ## Boot a node with a USB NIC and log in (as root)
 	@$(BIN)/python -m tests.lab.shell $(ARGS)
@@ -71,7 +90,7 @@ LOCK := $(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-v
         --custom-compile-command 'make lock'
 
 clean: ## Remove everything that was made here
-	rm -rf $(VENV) dist .coverage .lab-artefacts .hypothesis
+	rm -rf $(VENV) .gpu-kit dist .coverage .lab-artefacts .hypothesis
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 	find agent tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -102,6 +121,16 @@ journal: $(PIP_STAMP)
 	fi; \
 	can_import || echo 'No journal: $(PYTHON) has no systemd.journal.' \
 	    'As root: apt-get install python3-systemd'
+
+# The NVML double is built by the tests; without a compiler they skip what needs it, and say so.
+compiler:
+	@command -v cc >/dev/null && exit; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo 'Installing gcc, for the NVML double.'; \
+	    $(APT_INSTALL) gcc libc6-dev >/dev/null; \
+	fi; \
+	command -v cc >/dev/null || echo 'No C compiler: the tests on the NVML double are skipped.' \
+	    'As root: apt-get install gcc libc6-dev'
 
 lab-packages:
 	@[ "$$(id -u)" = 0 ] || { echo 'The lab boots machines and plugs in USB devices: run it as' \

@@ -11,6 +11,9 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 HANG_SECONDS = 10.0
+# Whoever asks does so once a second; between two looks that lie further apart the whole machine
+# stood still (a virtual machine that was paused or moved), and that is nobody's hanging.
+LOOK_SECONDS_MAX = 2.0
 
 
 class Background(Generic[T]):
@@ -23,7 +26,8 @@ class Background(Generic[T]):
         self._items_max = items_max
         self._condition = threading.Condition()
         self._closing = False
-        self._busy_since: float | None = None
+        self._looked_at: float | None = None  # while busy
+        self._busy_seconds = 0.0
         self.dropped_total = 0
         self.last_error: str | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -40,15 +44,22 @@ class Background(Generic[T]):
             return True
 
     def busy_seconds(self) -> float:
-        """How long the item at hand has been taking; 0.0 while idle."""
-        since = self._busy_since
-        return 0.0 if since is None else time.monotonic() - since
+        """How long the item at hand has been taking, as far as was looked at; 0.0 while idle."""
+        with self._condition:
+            if self._looked_at is None:
+                return 0.0
+            now = time.monotonic()
+            self._busy_seconds += min(now - self._looked_at, LOOK_SECONDS_MAX)
+            self._looked_at = now
+            return self._busy_seconds
 
     def failure(self) -> str | None:
         """Why the last item failed, or that the one at hand hangs; None while all is well."""
         busy_seconds = self.busy_seconds()
         if busy_seconds > HANG_SECONDS:
             return f"no progress for {busy_seconds:.0f} s: it hangs"
+        if not self._closing and not self._thread.is_alive():
+            return "its thread has ended"
         return self.last_error
 
     def close(self, deadline_seconds: float) -> bool:
@@ -67,11 +78,12 @@ class Background(Generic[T]):
                 if not self._items:
                     return
                 item = self._items.popleft()
-            self._busy_since = time.monotonic()
+                self._looked_at, self._busy_seconds = time.monotonic(), 0.0
             try:
                 self._handle(item)
                 self.last_error = None
             except Exception as error:  # noqa: BLE001  one bad item must not end the thread
                 self.last_error = f"{type(error).__name__}: {error}"
             finally:
-                self._busy_since = None
+                with self._condition:
+                    self._looked_at = None

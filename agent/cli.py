@@ -11,13 +11,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from agent import __version__
+from agent import __version__, verbs_of_incidents
 from agent.places import places
-
-FINE, NO, USAGE = 0, 1, 2
+from agent.terminal import FINE, NO, USAGE, complain, order, say, show
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,49 +50,84 @@ def _parser() -> argparse.ArgumentParser:
     forget = verbs.add_parser("forget", help="stop watching for a NIC that is gone for good")
     forget.add_argument("nic", metavar="NIC", help="its name, as in status")
 
+    pause = verbs.add_parser("pause", help="go on watching, but take no step for a while")
+    pause.add_argument("--for", dest="lasts", default="2h", metavar="T", help="default: 2h")
+    pause.add_argument("--reason", default="", metavar="R", help="for whoever wonders")
+
+    verbs.add_parser("resume", help="end a pause; also where no step was left, start anew")
+
+    incidents = verbs.add_parser("incidents", help="what happened, was tried, and came of it")
+    which = incidents.add_subparsers(dest="which", required=True, metavar="list | show | bundle")
+    listing = which.add_parser("list", help="the latest of each NIC, a line each")
+    listing.add_argument("--json", action="store_true", help="for programs")
+    show = which.add_parser("show", help="one of them, whole")
+    show.add_argument("id", metavar="ID", help="as in list")
+    show.add_argument("--json", action="store_true", help="for programs")
+
+    bundle = which.add_parser("bundle", help="one file with all that is known of it")
+    bundle.add_argument("id", metavar="ID", help="as in list")
+    bundle.add_argument("--output", type=Path, metavar="FILE", help="default: nodemend-ID.tar.gz")
+
+    report = verbs.add_parser("report", help="of each NIC: cable, adapter, switch or driver?")
+    report.add_argument("--since", default="30d", metavar="T", help="default: 30d")
+    formats = report.add_mutually_exclusive_group()
+    formats.add_argument("--format", choices=("text", "markdown"), default="text")
+    formats.add_argument("--json", action="store_true", help="for programs")
+
+    doctor = verbs.add_parser("doctor", help="without a daemon: what is exposed and missing here")
+    doctor.add_argument("--config", type=Path, metavar="F", help="default: see run")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+
+    gpu = verbs.add_parser("gpu", help="who holds how much of the GPU's memory, and held at most")
+    gpu.add_argument("--by", choices=("pod", "process"), default="pod", help="default: pod")
+    forms = ("table", "markdown", "json")
+    gpu.add_argument("--format", choices=forms, default="table", help="default: table")
+    of_gpu = gpu.add_subparsers(dest="order", metavar="release | resume")
+    release = of_gpu.add_parser("release", help="let go of the driver, e.g. for its upgrade")
+    release.add_argument("--for", dest="lasts", default="30m", metavar="T", help="default: 30m")
+    of_gpu.add_parser("resume", help="take it up again before that time is over")
+
+    verbs.add_parser("undo", help="take back a step that was cut off (ExecStopPost= of the unit)")
+
     replay = verbs.add_parser("replay", help="recorded facts through today's decisions")
-    replay.add_argument("file", type=Path, metavar="FILE", help="a segment of a recording")
+    replay.add_argument(
+        "file", type=Path, metavar="FILE", help="a recording, an incident's, or a bundle"
+    )
     replay.add_argument("--config", type=Path, metavar="F", help="decide by this policy instead")
     return parser
 
 
 def _run(options: argparse.Namespace) -> int:
-    from agent.config import load, load_default
+    from agent.daemon import Daemon
+    from agent.lock import AlreadyRunning
+    from agent.serving import Origin
     from agent.yaml_reader import ConfigError
 
     try:
-        config = load(options.config) if options.config else load_default()
+        daemon = Daemon(Origin(options.config, observe=options.observe), places(), __version__)
     except ConfigError as error:
-        return _complain(str(error), USAGE)
-    if options.observe:
-        config = replace(config, policy=replace(config.policy, mode="observe"))
-
-    from agent.daemon import Daemon
-    from agent.lock import AlreadyRunning
-
-    listen = config.listen
-    try:
-        daemon = Daemon(config, places(), __version__)
+        return complain(str(error), USAGE)
     except AlreadyRunning as error:
-        return _complain(f"another nodemend is running: {error}", NO)
+        return complain(f"another nodemend is running: {error}", NO)
     except OSError as error:
-        return _complain(f"cannot start: {error}", NO)
-    host = f"[{listen.host}]" if ":" in listen.host else listen.host
-    _say(f"nodemend {__version__}, mode {config.policy.mode}, config {config.path or 'none'}")
-    _say(f"serving http://{host}:{listen.port}/metrics; see also: {_this_program()} status")
-    daemon.run()
-    return FINE
+        return complain(f"cannot start: {error}", NO)
+    config = daemon.serving.config
+    host = f"[{config.listen.host}]" if ":" in config.listen.host else config.listen.host
+    url = f"{daemon.serving.scheme}://{host}:{config.listen.port}/"
+    say(f"nodemend {__version__}, mode {config.policy.mode}, config {config.path or 'none'}")
+    say(f"serving {url} and {url}metrics; see also: {_this_program()} status")
+    return FINE if daemon.run() else NO
 
 
 def _check_config(options: argparse.Namespace) -> int:
-    from agent.config import load
+    from agent.serving import Origin
     from agent.yaml_reader import ConfigError
 
     try:
-        config = load(options.file)
+        config, _web = Origin(options.file, observe=False).read()
     except ConfigError as error:
-        return _complain(str(error), USAGE)
-    _print(f"{options.file}: valid, mode {config.policy.mode}")
+        return complain(str(error), USAGE)
+    show(f"{options.file}: valid, mode {config.policy.mode}")
     return FINE
 
 
@@ -104,42 +137,97 @@ def _status(options: argparse.Namespace) -> int:
     try:
         found = control.ask(places().control_socket, "status")["status"]
     except (control.NoDaemon, control.Refused) as error:
-        return _complain(str(error), NO)
-    _print(json.dumps(found, indent=1) if options.json else status.as_text(found).rstrip())
+        return complain(str(error), NO)
+    show(json.dumps(found, indent=1) if options.json else status.as_text(found).rstrip())
     return FINE
 
 
 def _forget(options: argparse.Namespace) -> int:
-    from agent.report import control
+    return order(f"{options.nic} is forgotten, with its counts", "forget", nic=options.nic)
 
+
+def _pause(options: argparse.Namespace) -> int:
+    from agent.durations import nanoseconds
+    from agent.model.policy import PAUSE_SECONDS_MAX
+
+    seconds = (nanoseconds(options.lasts) or 0) // 10**9
+    if not 0 < seconds <= PAUSE_SECONDS_MAX:
+        days = PAUSE_SECONDS_MAX // 86400
+        words = f"--for: expected a duration like 30m or 2h, at most {days} days"
+        return complain(f"{words}, found {options.lasts!r}", USAGE)
+    said = f"paused for {options.lasts}: it watches, and takes no step; `resume` ends that"
+    return order(said, "pause", seconds=seconds, reason=options.reason)
+
+
+def _resume(_options: argparse.Namespace) -> int:
+    return order("steps may be taken again, where the mode is remediate", "resume")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from agent import doctor
+
+    report = doctor.examine(Path("/"), options.config)
+    found = doctor.as_object(report)
+    show(json.dumps(found, indent=1) if options.json else doctor.as_text(report).rstrip())
+    return FINE if report.fine else NO
+
+
+def _gpu(options: argparse.Namespace) -> int:
+    from agent import gpu_glance
+    from agent.report import control, gpu_table
+
+    if options.order is not None:
+        return _release_gpu(options)
     try:
-        control.ask(places().control_socket, "forget", nic=options.nic)
-    except (control.NoDaemon, control.Refused) as error:
-        return _complain(str(error), NO)
-    _print(f"{options.nic} is forgotten, with its counts")
-    return FINE
+        found, has_peaks = gpu_glance.ask_or_sample(places().control_socket)
+    except control.Refused as error:
+        return complain(str(error), NO)
+    if options.format == "json":
+        show(json.dumps(found, indent=1))
+    else:
+        is_markdown = options.format == "markdown"
+        show(gpu_table.in_words(found, options.by, markdown=is_markdown, has_peaks=has_peaks))
+    return FINE if found["gpus"] and not found["lost"] else NO
+
+
+def _release_gpu(options: argparse.Namespace) -> int:
+    from agent.durations import nanoseconds
+    from agent.model.policy import RELEASE_SECONDS_MAX
+
+    if options.order == "resume":
+        return order("GPU memory is looked at again", "release_gpu", seconds=0)
+    seconds = (nanoseconds(options.lasts) or 0) // 10**9
+    if not 0 < seconds <= RELEASE_SECONDS_MAX:
+        words = f"--for: expected a duration like 30m, at most {RELEASE_SECONDS_MAX // 3600} h"
+        return complain(f"{words}, found {options.lasts!r}", USAGE)
+    said = f"nothing of nodemend holds the GPU's driver for {options.lasts}; `gpu resume` ends that"
+    return order(said, "release_gpu", seconds=seconds)
+
+
+def _undo(_options: argparse.Namespace) -> int:
+    from agent.undo import undo
+
+    done, words = undo(places())
+    if done:
+        show(words)
+        return FINE
+    return complain(words, NO)
 
 
 def _replay(options: argparse.Namespace) -> int:
     from agent.config import load
-    from agent.replay import RecordingError, replay
+    from agent.replay import RecordingError, in_words, otherwise, replay
     from agent.yaml_reader import ConfigError
 
     try:
         policy = load(options.config).policy if options.config else None
         result = replay(options.file, policy)
     except (ConfigError, RecordingError) as error:
-        return _complain(str(error), USAGE)
-    for difference in result.differences:
-        _print(f"{options.file}:{difference.line}: {difference.fact}")
-        _print(f"  recorded: {difference.recorded}")
-        _print(f"  replayed: {difference.replayed}")
-    cut_off = "; the last line is cut off" if result.cut_off else ""
-    _print(
-        f"{result.facts} facts recorded by {result.recorded_by}, "
-        f"{len(result.differences)} with other outputs{cut_off}"
-    )
-    return NO if result.differences else FINE
+        return complain(str(error), USAGE)
+    for line in in_words(result, options.file, options.config):
+        show(line)
+    differs = otherwise(result) if options.config else result.differences
+    return NO if differs else FINE
 
 
 def _this_program() -> str:
@@ -148,24 +236,17 @@ def _this_program() -> str:
     return f"{sys.executable} -m agent" if from_checkout else "nodemend"
 
 
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(text + "\n")
-
-
-def _complain(text: str, status: int) -> int:
-    for line in text.splitlines():
-        sys.stderr.write(f"nodemend: {line}\n")
-    return status
-
-
 _VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "run": _run,
     "check-config": _check_config,
     "status": _status,
     "forget": _forget,
+    "incidents": verbs_of_incidents.incidents,
+    "pause": _pause,
+    "report": verbs_of_incidents.report,
+    "resume": _resume,
+    "doctor": _doctor,
+    "gpu": _gpu,
+    "undo": _undo,
     "replay": _replay,
 }

@@ -27,13 +27,16 @@ def to_json(value: object) -> str:
     return json.dumps(_encode(value), separators=(",", ":"), ensure_ascii=False)
 
 
-def from_json(text: str, expected: type[T]) -> T:
-    """The value of the expected class in this JSON text, or CodecError."""
+def from_json(text: str, expected: type[T], *, lenient: bool = False) -> T:
+    """The value of the expected class in this JSON text, or CodecError.
+
+    `lenient`: a missing field has its default, for what an older version wrote.
+    """
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CodecError(f"not JSON: {error}") from error
-    return typing.cast(T, decode(raw, expected, "$"))
+    return typing.cast(T, decode(raw, expected, "$", lenient=lenient))
 
 
 def _encode(value: object) -> object:
@@ -47,11 +50,11 @@ def _encode(value: object) -> object:
     return value
 
 
-def decode(raw: Any, expected: Any, place: str) -> Any:
+def decode(raw: Any, expected: Any, place: str, *, lenient: bool = False) -> Any:
     """`raw` (what json.loads gives) as a value of the type `expected`; `place` names it."""
     origin = get_origin(expected)
     if origin in (Union, types.UnionType):
-        return _decode_union(raw, get_args(expected), place)
+        return _decode_union(raw, get_args(expected), place, lenient=lenient)
     if origin is Literal:
         if raw not in get_args(expected):
             raise CodecError(f"{place}: {raw!r} is not one of {get_args(expected)}")
@@ -60,11 +63,13 @@ def decode(raw: Any, expected: Any, place: str) -> Any:
         if not isinstance(raw, list):
             raise CodecError(f"{place}: expected a list")
         item_type = get_args(expected)[0]
-        return tuple(decode(item, item_type, f"{place}[{i}]") for i, item in enumerate(raw))
+        return tuple(
+            decode(item, item_type, f"{place}[{i}]", lenient=lenient) for i, item in enumerate(raw)
+        )
     if origin is Mapping:
-        return _decode_mapping(raw, get_args(expected), place)
+        return _decode_mapping(raw, get_args(expected), place, lenient=lenient)
     if dataclasses.is_dataclass(expected):
-        return _decode_dataclass(raw, typing.cast(type, expected), place)
+        return _decode_dataclass(raw, typing.cast(type, expected), place, lenient=lenient)
     if expected is int and isinstance(raw, bool):
         raise CodecError(f"{place}: expected int, found {raw!r}")
     if expected is type(None):
@@ -74,32 +79,37 @@ def decode(raw: Any, expected: Any, place: str) -> Any:
     return raw
 
 
-def _decode_mapping(raw: Any, arguments: tuple[Any, Any], place: str) -> dict[Any, Any]:
+def _decode_mapping(
+    raw: Any, arguments: tuple[Any, Any], place: str, *, lenient: bool
+) -> dict[Any, Any]:
     if not isinstance(raw, dict):
         raise CodecError(f"{place}: expected an object")
     key_type, item_type = arguments
     try:
-        return {key_type(k): decode(v, item_type, f"{place}.{k}") for k, v in raw.items()}
+        return {
+            key_type(k): decode(v, item_type, f"{place}.{k}", lenient=lenient)
+            for k, v in raw.items()
+        }
     except ValueError as error:
         if isinstance(error, CodecError):
             raise
         raise CodecError(f"{place}: {error}") from error
 
 
-def _decode_union(raw: Any, members: tuple[Any, ...], place: str) -> Any:
+def _decode_union(raw: Any, members: tuple[Any, ...], place: str, *, lenient: bool) -> Any:
     if raw is None and types.NoneType in members:
         return None
     tag = raw.get("type") if isinstance(raw, dict) else None
     for member in members:
         if dataclasses.is_dataclass(member) and getattr(member, "__name__", "") == tag:
-            return decode(raw, member, place)
+            return decode(raw, member, place, lenient=lenient)
     plain = [m for m in members if m is not types.NoneType and not dataclasses.is_dataclass(m)]
     if len(plain) == 1:
-        return decode(raw, plain[0], place)
+        return decode(raw, plain[0], place, lenient=lenient)
     raise CodecError(f"{place}: no {tag!r} is known here")
 
 
-def _decode_dataclass(raw: Any, expected: type, place: str) -> Any:
+def _decode_dataclass(raw: Any, expected: type, place: str, *, lenient: bool) -> Any:
     if not isinstance(raw, dict):
         raise CodecError(f"{place}: expected an object, found {raw!r}")
     if raw.get("type") != expected.__name__:
@@ -107,9 +117,25 @@ def _decode_dataclass(raw: Any, expected: type, place: str) -> Any:
     hints = _hints(expected)
     if surplus := raw.keys() - hints.keys() - {"type"}:
         raise CodecError(f"{place}: unknown field {min(surplus)!r}")
-    if missing := hints.keys() - raw.keys():
+    missing = hints.keys() - raw.keys()
+    if missing := missing - _with_default(expected) if lenient else missing:
         raise CodecError(f"{place}: missing field {min(missing)!r}")
-    return expected(**{name: decode(raw[name], hints[name], f"{place}.{name}") for name in hints})
+    return expected(
+        **{
+            name: decode(raw[name], hints[name], f"{place}.{name}", lenient=lenient)
+            for name in hints
+            if name in raw
+        }
+    )
+
+
+def _with_default(dataclass_type: type) -> set[str]:
+    nothing = dataclasses.MISSING
+    return {
+        field.name
+        for field in dataclasses.fields(dataclass_type)
+        if field.default is not nothing or field.default_factory is not nothing
+    }
 
 
 @functools.cache

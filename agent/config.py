@@ -15,8 +15,32 @@ from typing import Any
 
 import yaml
 
-from agent.model.policy import FLAPS_MAX, FlappingPolicy, NicMatch, Policy, ProbePolicy
-from agent.yaml_reader import ConfigError, Parser, Reader, Wrong, kind_of, scalar
+from agent.model.policy import (
+    AFTERCARE_MAX,
+    FAULT_KINDS,
+    FLAPS_MAX,
+    REPLICAS_MAX,
+    STEP_NAMES,
+    STEPS_MAX,
+    TOP_PROCESSES_MAX,
+    BudgetPolicy,
+    FlappingPolicy,
+    GpuPolicy,
+    NicMatch,
+    Policy,
+    ProbePolicy,
+    RemediationPolicy,
+)
+from agent.yaml_reader import ConfigError, Parser, Reader, Wrong, kind_of, list_of, nested, scalar
+from agent.yaml_values import (
+    absolute_path,
+    choice,
+    duration,
+    lowered,
+    pattern,
+    size,
+    whole_number,
+)
 
 DEFAULT_PATH = Path("/etc/nodemend/config.yaml")
 FILE_BYTES_MAX = 256 * 1024
@@ -24,8 +48,8 @@ _ITEMS_MAX = 64
 _PORT_MAX = 65535
 _IPV6 = 6
 _MEGABIT = 1_000_000
-_UNITS_NS = {"ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
-_IN_NANOSECONDS = {"interval": "interval_ns", "timeout": "timeout_ns", "within": "within_ns"}
+_DURATIONS = ("interval", "timeout", "within", "down_grace", "settle")
+_IN_NANOSECONDS = {name: f"{name}_ns" for name in _DURATIONS}
 
 
 @dataclass(frozen=True)
@@ -41,6 +65,7 @@ class Config:
     """A whole, valid configuration."""
 
     path: str | None = None  # None: no file, all defaults
+    web_config_file: str | None = None
     listen: Listen = field(default_factory=Listen)
     policy: Policy = field(default_factory=Policy)
 
@@ -82,36 +107,10 @@ def parse(text: str, source: str) -> Config:
     values = reader.section(root, "", _ROOT)
     if reader.problems:
         raise ConfigError(reader.problems)
-    policy = Policy(mode=values.get("mode", "observe"), **values.get("usb_nic", {}))
-    return Config(path=source, listen=values.get("listen", Listen()), policy=policy)
-
-
-def _choice(*choices: str) -> Parser:
-    def parse_choice(_reader: Reader, node: yaml.Node, _key: str) -> str:
-        wanted = " or ".join(choices)
-        value = scalar(node, wanted)
-        if value not in choices:
-            raise Wrong(f"expected {wanted}, found {value!r}")
-        return value
-
-    return parse_choice
-
-
-def _pattern(pattern: str, wanted: str) -> Parser:
-    expression = re.compile(pattern)
-
-    def parse_pattern(_reader: Reader, node: yaml.Node, _key: str) -> str:
-        value = scalar(node, wanted)
-        if not expression.fullmatch(value):
-            raise Wrong(f"expected {wanted}, found {value!r}")
-        return value
-
-    return parse_pattern
-
-
-def _lowered(parser: Parser) -> Parser:
-    """The kernel writes MACs and USB ids in lower case; people write them as they like."""
-    return lambda reader, node, key: parser(reader, node, key).lower()
+    mode, gpu = values.get("mode", "observe"), _gpu(values.get("gpu", {}))
+    policy = Policy(mode=mode, **values.get("usb_nic", {}), gpu=gpu)
+    listen = values.get("listen", Listen())
+    return Config(source, values.get("web_config_file"), listen, policy)
 
 
 def _listen(_reader: Reader, node: yaml.Node, _key: str) -> Listen:
@@ -165,41 +164,23 @@ def _usb_nic(reader: Reader, node: yaml.Node, key: str) -> dict[str, Any]:
     values["flapping"] = FlappingPolicy(
         **{_IN_NANOSECONDS.get(k, k): v for k, v in flapping.items()}
     )
+    values["remediation"] = _remediation(values.get("remediation", {}))
     if values["probe"].timeout_ns > values["probe"].interval_ns:
         reader.complain(node, f"{key}.probe.timeout", "longer than the interval")
     return values
 
 
-def _nested(schema: Mapping[str, Parser]) -> Parser:
-    return lambda reader, node, key: reader.section(node, key, schema)
+def _remediation(values: dict[str, Any]) -> RemediationPolicy:
+    if "budget" in values:
+        budget = {_IN_NANOSECONDS.get(k, k): v for k, v in values["budget"].items()}
+        values["budget"] = BudgetPolicy(**budget)
+    return RemediationPolicy(**{_IN_NANOSECONDS.get(k, k): v for k, v in values.items()})
 
 
-def _whole_number(least: int, most: int, unit: str) -> Parser:
-    def parse_number(_reader: Reader, node: yaml.Node, _key: str) -> int:
-        wanted = f"a whole number of {unit} from {least} to {most}"
-        value = scalar(node, wanted)
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-            raise Wrong(f"expected {wanted}, found {value!r}")
-        return int(value)
-
-    return parse_number
-
-
-def _duration(least: str, most: str) -> Parser:
-    def parse_duration(_reader: Reader, node: yaml.Node, _key: str) -> int:
-        wanted = f"a duration like 500ms, 10s, 5m or 2h, from {least} to {most}"
-        value = scalar(node, wanted)
-        found = _nanoseconds(value)
-        if found is None or not (_nanoseconds(least) or 0) <= found <= (_nanoseconds(most) or 0):
-            raise Wrong(f"expected {wanted}, found {value!r}")
-        return found
-
-    return parse_duration
-
-
-def _nanoseconds(text: str) -> int | None:
-    found = re.fullmatch(r"([0-9]{1,9})(ms|s|m|h)", text)
-    return int(found[1]) * _UNITS_NS[found[2]] if found else None
+def _gpu(values: dict[str, Any]) -> GpuPolicy:
+    if "headroom" in values:
+        values["headroom_bytes"] = values.pop("headroom")
+    return GpuPolicy(**{_IN_NANOSECONDS.get(k, k): v for k, v in values.items()})
 
 
 def _probe_target(_reader: Reader, node: yaml.Node, _key: str) -> str:
@@ -214,39 +195,65 @@ def _probe_target(_reader: Reader, node: yaml.Node, _key: str) -> str:
 # --- the schema ------------------------------------------------------------------------------
 
 _CONDITIONS: dict[str, Parser] = {
-    "driver": _pattern(r"[A-Za-z0-9_-]{1,64}", "a kernel driver's name, e.g. r8152"),
-    "mac": _lowered(
-        _pattern(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", "a MAC address like 6c:1f:f7:1b:e8:c8")
+    "driver": pattern(r"[A-Za-z0-9_-]{1,64}", "a kernel driver's name, e.g. r8152"),
+    "mac": lowered(
+        pattern(r"([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", "a MAC address like 6c:1f:f7:1b:e8:c8")
     ),
-    "vendor_id": _lowered(_pattern(r"[0-9A-Fa-f]{4}", 'four hex digits as in lsusb, e.g. "0bda"')),
-    "product_id": _lowered(_pattern(r"[0-9A-Fa-f]{4}", 'four hex digits as in lsusb, e.g. "8156"')),
-    "connector": _pattern(
+    "vendor_id": lowered(pattern(r"[0-9A-Fa-f]{4}", 'four hex digits as in lsusb, e.g. "0bda"')),
+    "product_id": lowered(pattern(r"[0-9A-Fa-f]{4}", 'four hex digits as in lsusb, e.g. "8156"')),
+    "connector": pattern(
         r"[A-Za-z0-9_.:-]{1,128}", "a connector as in status, e.g. pci-0000:00:14.0-usb-0:1"
     ),
 }
 _NAME: dict[str, Parser] = {
-    "name": _pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", "a name of letters, digits, . _ and -")
+    "name": pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}", "a name of letters, digits, . _ and -")
 }
 _USB_NIC: dict[str, Parser] = {
     "match": _items({**_CONDITIONS, **_NAME}),
     "ignore": _items(_CONDITIONS),
-    "expect_speed": _whole_number(10, 400_000, "Mb/s"),
-    "probe": _nested(
+    "expect_speed": whole_number(10, 400_000, "Mb/s"),
+    "probe": nested(
         {
             "target": _probe_target,
-            "interval": _duration("200ms", "1m"),
-            "timeout": _duration("50ms", "10s"),
+            "interval": duration("200ms", "1m"),
+            "timeout": duration("50ms", "10s"),
         }
     ),
-    "flapping": _nested(
+    "flapping": nested(
         {
-            "count": _whole_number(2, FLAPS_MAX, "flaps"),
-            "within": _duration("1s", "24h"),
+            "count": whole_number(2, FLAPS_MAX, "flaps"),
+            "within": duration("1s", "24h"),
+        }
+    ),
+    "remediation": nested(
+        {
+            "act_on": list_of(choice(*FAULT_KINDS), len(FAULT_KINDS)),
+            "steps": list_of(choice(*STEP_NAMES), len(STEP_NAMES)),
+            "down_grace": duration("10s", "24h"),
+            "budget": nested(
+                {
+                    "steps": whole_number(1, STEPS_MAX, "steps"),
+                    "within": duration("1m", "24h"),
+                }
+            ),
+            "settle": duration("10s", "1h"),
+            "aftercare": list_of(
+                pattern(r"[A-Za-z0-9:_.@-]{1,200}\.service", "a service like k3s-agent.service"),
+                AFTERCARE_MAX,
+            ),
         }
     ),
 }
+_GPU: dict[str, Parser] = {
+    "interval": duration("200ms", "1m"),
+    "top_processes": whole_number(0, TOP_PROCESSES_MAX, "processes"),
+    "replicas": whole_number(1, REPLICAS_MAX, "replicas"),
+    "headroom": size("0", "1Ti"),
+}
 _ROOT: dict[str, Parser] = {
-    "mode": _choice("observe", "remediate"),
+    "mode": choice("observe", "remediate"),
     "listen": _listen,
+    "web_config_file": absolute_path,
     "usb_nic": _usb_nic,
+    "gpu": nested(_GPU),
 }

@@ -3,7 +3,7 @@
     rtnetlink events ---+
     kernel's log -------+                                 +--> Ask  --> inquiry --+
     answers (inquiry) --+--> _observe --> decide(state) --+--> Act  --> actor  ---+--> facts
-    ended actions ------+       one fact at a time        +--> Wake --> _wakes ---+
+    ended actions ------+       one fact at a time        +--> Wake --> waiting --+
     due times, signals -+                                 +--> Tell --> journal
 
 Nothing in here waits for the kernel, the disk or a client: whatever may block lives behind
@@ -12,118 +12,147 @@ a bounded queue (agent/background.py) or in a child process (agent/act/actor.py)
 
 from __future__ import annotations
 
-import contextlib
-import os
-import selectors
 import signal
+import time
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from types import FrameType
 
 from agent.act.actor import Actor, Ending
-from agent.config import Config, Listen
-from agent.decide import decide
+from agent.decide import decide, go_ahead
+from agent.decide.permission import mode_in_force
+from agent.gpu_monitor import GpuMonitor
 from agent.keeper import Keeper
 from agent.lock import lock
 from agent.model.facts import (
     ActionEnded,
+    ConfigRead,
+    ConfigReadFailed,
     Fact,
-    ForgetRequested,
     ReadFailed,
     Started,
     Stopping,
     StoreSpoiled,
-    TimeReached,
 )
-from agent.model.outputs import Act, Action, Ask, FollowKernelLog, Output, Tell, Wake
+from agent.model.outputs import (
+    Act,
+    Action,
+    Ask,
+    FollowKernelLog,
+    Output,
+    Question,
+    ReopenLinkEvents,
+    Tell,
+    Wake,
+)
 from agent.model.snapshot import Snapshot
-from agent.model.state import Nic, State
+from agent.model.state import State
 from agent.observe import clock
 from agent.observe.blind_spots import NO_PROBES, blind_spots, may_probe
 from agent.observe.inquiry import Inquiry
 from agent.observe.kernel_log import KernelLog
 from agent.observe.rtnetlink import LinkEvents
+from agent.orders import Orders
 from agent.places import Places
+from agent.report.console import Console
 from agent.report.control import ControlServer
-from agent.report.http import Server
+from agent.report.incident_files import IncidentFiles
 from agent.report.journal import open_journal
-from agent.report.notify import Systemd
+from agent.report.notify import Systemd, in_words
 from agent.report.recorder import Recorder
-from agent.sources import JOURNAL, KERNEL_LOG, PROBE, READINGS, RECORDING, STORE, Sources
-from agent.store import Spoiled, Store, load
+from agent.serving import Origin, Serving
+from agent.soundness import Soundness
+from agent.sources import JOURNAL, KERNEL_LOG, PROBE, READINGS, Sources
+from agent.store import STATE, Spoiled, Store, load
+from agent.waiting import Waiting
 
-TICK_SECONDS = 1.0  # how long the loop sleeps at most: deadlines and the watchdog need a pulse
 CLOSE_SECONDS = 1.0
-_SECOND_NS = 1_000_000_000
+# For the inverse of a step that is cut off: the step's own end, then the inverse's, each with the
+# actor's deadline. The unit's TimeoutStopSec= is longer.
+TAKE_BACK_SECONDS = 25.0
 
 
 class Daemon:
     """One node's daemon, from start to end."""
 
-    def __init__(self, config: Config, places: Places, version: str) -> None:
-        """Open everything that can fail at start. OSError, lock.AlreadyRunning."""
-        self._config, self._places, self._version = config, places, version
-        for directory in (places.state, places.runtime, places.recording):
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = lock(places)
-        self._state = State()
-        self._started = clock.now()
-        self._wakes: dict[str, int] = {}
+    def __init__(self, origin: Origin, places: Places, version: str) -> None:
+        """Open everything that can fail at start. ConfigError, OSError, lock.AlreadyRunning."""
+        self._places, self._version = places, version
+        self._state, self._started = State(), clock.now()
         self._inbox: deque[Fact] = deque()  # answers from other threads
         self._recorded_actions: deque[tuple[Action, bool]] = deque()  # with: is it on disk?
         self._stop_reason: str | None = None
-        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._systemd = Systemd()
-        self._sources = Sources()
+        self._waiting, self._reload_wanted = Waiting(), False
+        self._systemd, self._sources = Systemd(), Sources()
+        self.serving = Serving(origin, lambda: self._snapshot, self._deliver)
+        self._policy = self.serving.config.policy
+        for directory in (places.state, places.runtime, places.recording):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = lock(places)
         self._journal, self._journal_missing = open_journal()
-        if self._journal_missing:
-            self._sources.absent(JOURNAL, "; ".join(self._journal_missing))
-        self._recorder = Recorder(places.recording, version, config.policy)
-        self._store = Store(places.state)
-        self._keeper = Keeper(self._store)
-        self._actor = Actor()
+        self._incidents = IncidentFiles(places.incidents, version)
+        self._recorder = Recorder(places.recording, version, self._incidents.take)
+        self._store = Store(places.state, STATE)
+        self._keeper, self._actor = Keeper(self._store), Actor()
         self._inquiry = Inquiry(self._deliver)
-        self._events = LinkEvents()
-        self._kernel_log = KernelLog()
-        if self._kernel_log.missing:
-            self._sources.absent(KERNEL_LOG, self._kernel_log.missing)
-        if not may_probe():
-            self._sources.absent(PROBE, NO_PROBES)
-        self._snapshot = self._look()
+        self._events, self._kernel_log = LinkEvents(), KernelLog()
+        self._sources.absent(JOURNAL, "; ".join(self._journal_missing))
+        self._sources.absent(KERNEL_LOG, self._kernel_log.missing or "")
+        self._sources.absent(PROBE, "" if may_probe() else NO_PROBES)
+        self._gpu = GpuMonitor(places.state, self._policy.gpu, self._deliver)
+        self._console, self._snapshot = Console(), self._look()
         self._control = ControlServer(
             places.control_socket,
             lambda: self._snapshot,
-            lambda name: self._deliver(ForgetRequested(clock.now(), name)),
+            Orders(self._deliver, self._gpu.release),
         )
-        self._http = _serve(config.listen, lambda: self._snapshot)
+        self.serving.open()
+        self._soundness = Soundness(
+            self._sources,
+            self.serving,
+            self._control,
+            self._journal,
+            self._recorder,
+            self._incidents,
+            self._gpu,
+            rtnetlink=lambda: self._events.failure,
+            kernel_log=lambda: self._kernel_log.failure,
+            store=lambda: self._store.failure,
+            console=lambda: self._console.failure,
+        )
 
-    def run(self) -> None:
-        """Until a signal: observe, decide, dispatch, publish."""
+    def run(self) -> bool:
+        """Until a signal: observe, decide, dispatch, publish. Whether no step is left cut off."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._want_reload)
         self._begin()
+        self._gpu.start()
         self._systemd.say("READY=1")
         while self._stop_reason is None:
             for fact in self._observe():
                 self._take(fact)
             self._keeper.keep(self._state)
             self._publish()
+        self._systemd.say("STOPPING=1")
         self._take(Stopping(clock.now(), self._stop_reason))
+        is_whole = self._await_inverses()
         self._end()
+        return is_whole
 
     # --- facts in ---------------------------------------------------------------------------
 
     def _begin(self) -> None:
         restored = load(self._places.state)
-        if isinstance(restored, Spoiled):
-            self._take(StoreSpoiled(clock.now(), restored.path, restored.reason))
-            if not restored.set_aside:
-                self._store.refuse(f"{restored.path}: {restored.reason}")
-            restored = None
+        spoiled = restored if isinstance(restored, Spoiled) else None
+        if spoiled is not None and not spoiled.set_aside:
+            self._store.refuse(f"{spoiled.path}: {spoiled.reason}")
+        durable = None if isinstance(restored, Spoiled) else restored
         missing = (self._kernel_log.missing,) if self._kernel_log.missing else ()
         spots = (*blind_spots(), *self._journal_missing, *missing)
-        self._take(Started(clock.now(), self._version, clock.boot_id(), restored, spots))
+        self._take(Started(clock.now(), self._version, clock.boot_id(), durable, spots))
+        if spoiled is not None:
+            self._take(StoreSpoiled(clock.now(), spoiled.path, spoiled.reason))
         self._publish()
 
     def _observe(self) -> list[Fact]:
@@ -134,156 +163,137 @@ class Daemon:
         answers count: a listing never meets news older than itself (decide/nic.py, rule 3).
         """
         self._wait()
+        if self._reload_wanted:
+            self._reload_wanted = False
+            self._systemd.reloading()
+            self.serving.reload()
         answers = len(self._inbox)
         facts, read_all = self._events.read()
         if read_all:
             facts += [self._inbox.popleft() for _ in range(answers)]
         facts += self._kernel_log.read()
-        for _ in range(len(self._recorded_actions)):
-            facts += self._endings(self._carry_out(*self._recorded_actions.popleft()))
-        facts += self._endings(self._actor.poll())
-        facts += self._due()
+        facts += self._ended_actions()
+        facts += self._waiting.due()
         self._sources.judge(READINGS, self._inquiry.check_deadline())
+        facts += self._soundness.look()
         return facts
 
     def _wait(self) -> None:
-        now_ns = clock.now().boottime_ns
-        due_ns = min(self._wakes.values(), default=now_ns + int(TICK_SECONDS * _SECOND_NS))
-        if self._inbox:  # left over, because more events were waiting than one turn takes
-            due_ns = now_ns
-        waited_for = [
-            self._events.fileno(),
-            self._bell,
-            self._actor.fileno(),
-            self._kernel_log.fileno(),
-        ]
-        rest_ns = int(self._kernel_log.rest_seconds() * _SECOND_NS)
-        if rest_ns:
-            due_ns = min(due_ns, now_ns + rest_ns)
-        # A selector made anew each time costs microseconds, and never holds a stale descriptor.
-        with selectors.PollSelector() as selector:
-            for descriptor in waited_for:
-                if descriptor is not None:
-                    selector.register(descriptor, selectors.EVENT_READ)
-            selector.select(min(TICK_SECONDS, max(0.0, (due_ns - now_ns) / _SECOND_NS)))
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_read(self._bell)
+        # Answers left over, because more events were waiting than one turn takes: at once.
+        seconds = 0.0 if self._inbox else self._kernel_log.rest_seconds() or float("inf")
+        descriptors = (self._events.fileno(), self._actor.fileno(), self._kernel_log.fileno())
+        self._waiting.wait(descriptors, seconds)
 
-    def _due(self) -> list[Fact]:
-        at = clock.now()
-        topics = [topic for topic, due_ns in self._wakes.items() if due_ns <= at.boottime_ns]
-        for topic in topics:
-            del self._wakes[topic]
-        return [TimeReached(at, topic) for topic in topics]
+    def _ended_actions(self) -> list[Fact]:
+        endings: list[Ending] = []
+        for _ in range(len(self._recorded_actions)):
+            endings += self._carry_out(*self._recorded_actions.popleft())
+        endings += self._actor.poll()
+        return [ActionEnded(clock.now(), e.action, e.outcome, e.detail) for e in endings]
 
     def _deliver(self, fact: Fact) -> None:
         """From any thread. Bounded, since each answer has a question (inquiry.QUESTIONS_MAX)."""
         self._inbox.append(fact)
-        self._ring()
-
-    def _ring(self) -> None:
-        os.eventfd_write(self._bell, 1)
+        self._waiting.ring()
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stop_reason = f"received {signal.Signals(number).name}"
-        self._ring()
+        self._waiting.ring()
+
+    def _want_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload_wanted = True
+        self._waiting.ring()
 
     # --- decisions out ----------------------------------------------------------------------
 
     def _take(self, fact: Fact) -> None:
         """The heart: one fact, one decision, recorded, counted, dispatched."""
         before = self._state
-        self._state, outputs = decide(before, fact, self._config.policy)
-        self._recorder.record(before, fact, outputs)
+        self._state, outputs = decide(before, fact, self._policy)
+        self._recorder.record(before, self._state, fact, outputs, self._policy)
+        if isinstance(fact, ConfigRead) and fact.policy is not None:
+            self._policy = fact.policy
+            self._gpu.use(fact.policy.gpu)
         self._sources.count(fact)
         for output in outputs:
             self._dispatch(output, fact)
+        if isinstance(fact, ConfigRead | ConfigReadFailed) and fact.file == "config":
+            self._systemd.reloaded()
 
     def _dispatch(self, output: Output, fact: Fact) -> None:
         match output:
-            case Ask(FollowKernelLog(after_sequence)):
+            case Ask(question):
+                self._ask(question)
+            case Wake(at_boottime_ns, topic):
+                self._waiting.wake_at(at_boottime_ns, topic)
+            case Tell(verdict):
+                self._journal.tell(fact.at, verdict)
+            case Act(action) if go_ahead.ends_a_step(self._state, action):
+                self._action_recorded(action, durable=True)  # with its step: no disk is waited for
+            case Act(action):  # no durable record, no step
+                self._keeper.keep_now(self._state, partial(self._action_recorded, action))
+
+    def _ask(self, question: Question) -> None:
+        match question:
+            case FollowKernelLog(after_sequence):
                 self._kernel_log.follow(after_sequence)
                 if self._kernel_log.missing:
                     missing = self._kernel_log.missing
-                    self._deliver(ReadFailed(clock.now(), output.question, missing))
-            case Ask(question):
+                    self._deliver(ReadFailed(clock.now(), question, missing))
+            case ReopenLinkEvents(reason):
+                for fact in self._events.reopen(reason):
+                    self._deliver(fact)
+            case _:
                 self._inquiry.ask(question)
-            case Wake(at_boottime_ns, topic):
-                self._wakes[topic] = at_boottime_ns
-            case Tell(verdict):
-                self._journal.tell(fact.at, verdict)
-            case Act(action):
-                # No durable record, no step: it begins when the disk has it.
-                recorded = partial(self._action_recorded, action)
-                self._keeper.keep_now(self._state, recorded)
 
     def _action_recorded(self, action: Action, durable: bool) -> None:
         self._recorded_actions.append((action, durable))
-        self._ring()
+        self._waiting.ring()
 
     def _carry_out(self, action: Action, durable: bool) -> list[Ending]:
-        if not durable:
-            return [Ending(action, "refused", f"no durable record: {self._store.failure}")]
-        if self._config.policy.mode != "remediate":
-            return [Ending(action, "refused", "mode is observe")]
-        steps = [nic.step.action_id for nic in self._state.nics.values() if nic.step]
-        if action.action_id not in steps:
-            return [Ending(action, "refused", "it was given up while the disk was waited for")]
-        return self._actor.start(action)
+        unsaved = None if durable else str(self._store.failure)
+        refusal = go_ahead.refusal(self._state, self._policy, action, unsaved)
+        return [Ending(action, "busy", refusal)] if refusal else self._actor.start(action)
 
-    @staticmethod
-    def _endings(endings: list[Ending]) -> list[Fact]:
-        return [ActionEnded(clock.now(), e.action, e.outcome, e.detail) for e in endings]
-
-    # --- what others see --------------------------------------------------------------------
+    # --- what others see, and the end -------------------------------------------------------
 
     def _publish(self) -> None:
-        self._sources.judge(KERNEL_LOG, self._kernel_log.failure)
-        self._sources.judge(STORE, self._store.failure)
-        self._sources.judge(JOURNAL, self._journal.failure)
-        self._sources.judge(RECORDING, self._recorder.failure)
-        self._sources.lost(JOURNAL, self._journal.dropped_total)
-        self._sources.lost(RECORDING, self._recorder.dropped_total)
         self._snapshot = self._look()
-        nics = self._state.nics.values()
-        words = ", ".join(f"{nic.nic} {_in_a_word(nic)}" for nic in nics)
-        self._systemd.progress(f"{self._config.policy.mode}: {words or 'no NIC'}")
+        self._console.show(self._snapshot)
+        self._systemd.progress(in_words(self._snapshot))
 
     def _look(self) -> Snapshot:
         return Snapshot(
             version=self._version,
-            policy=self._config.policy,
-            config_path=self._config.path,
+            mode=mode_in_force(self._state, self._policy),
+            policy=self._policy,
+            config_path=self.serving.config.path,
             started=self._started,
             at=clock.now(),
             state=self._state,
             sources=self._sources.as_mapping(),
+            gpu=self._gpu.view,
         )
 
+    def _await_inverses(self) -> bool:
+        """A step in flight is taken back before the end; other facts decide nothing any more."""
+        deadline = time.monotonic() + TAKE_BACK_SECONDS
+        while any(nic.step and nic.step.inverse for nic in self._state.nics.values()):
+            if time.monotonic() > deadline:
+                return False  # it stays on record, and the unit's ExecStopPost= tries once more
+            self._wait()
+            for fact in self._ended_actions():
+                self._take(fact)
+            self._publish()
+        return True
+
     def _end(self) -> None:
-        self._systemd.say("STOPPING=1")
         self._keeper.keep_now(self._state, lambda _durable: None)
-        self._http.close()
-        self._control.close()
-        self._actor.close()
-        self._inquiry.close()
+        self._gpu.close(CLOSE_SECONDS)
+        for reader in (self.serving, self._control, self._actor, self._inquiry):
+            reader.close()
         self._events.close()
         self._kernel_log.close()
-        self._journal.close(CLOSE_SECONDS)
-        self._recorder.close(CLOSE_SECONDS)
-        self._store.close(CLOSE_SECONDS)
+        for writer in (self._console, self._journal, self._recorder, self._incidents, self._store):
+            writer.close(CLOSE_SECONDS)
         self._lock.close()
-
-
-def _in_a_word(nic: Nic) -> str:
-    if nic.senses.health is not None:
-        return nic.senses.health.state
-    return "present" if nic.link else "gone"
-
-
-def _serve(listen: Listen, snapshot: Callable[[], Snapshot]) -> Server:
-    try:
-        return Server(listen.host, listen.port, snapshot)
-    except OSError as error:
-        words = f"cannot listen on {listen.host}:{listen.port}: {error.strerror}"
-        raise OSError(f"{words} (key `listen` of the configuration)") from error

@@ -20,8 +20,9 @@ def lock(places: Places) -> TextIO:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        file.seek(0)
-        raise AlreadyRunning(f"process {file.read().strip()} holds {path}") from None
+        with file:
+            file.seek(0)
+            raise AlreadyRunning(f"process {file.read().strip()} holds {path}") from None
     file.truncate(0)
     file.write(f"{os.getpid()}\n")
     file.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 NAME = "nodemend"
 CONTROL_SOCKET = "control.sock"
 RECORDING = "recording"
+INCIDENTS = "incidents"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,11 @@ class Places:
     def recording(self) -> Path:
         """The directory of the recording's segments."""
         return self.runtime / RECORDING
+
+    @property
+    def incidents(self) -> Path:
+        """The directory of the incidents' recordings."""
+        return self.state / INCIDENTS
 
 
 def places() -> Places:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -18,20 +19,25 @@ from agent.model.facts import (
     SourceGap,
     SpeedRead,
     UplinksRead,
+    UsbTreeRead,
 )
 from agent.model.identity import Stamp
 from agent.model.outputs import ListLinks, Probe
 from agent.model.snapshot import Source
 
-RTNETLINK, READINGS, KERNEL_LOG, PROBE, JOURNAL, STORE, RECORDING = (
-    "rtnetlink",
-    "readings",
-    "kernel_log",
-    "probe",
+RTNETLINK, READINGS, KERNEL_LOG, PROBE = "rtnetlink", "readings", "kernel_log", "probe"
+GPU = "gpu"
+JOURNAL, STORE, RECORDING, INCIDENTS, HTTP, CONTROL, CONSOLE = (
     "journal",
     "store",
     "recording",
+    "incidents",
+    "http",
+    "control",
+    "console",
 )
+QUIET_SECONDS = 10.0  # one that fails every moment is told of so often
+
 _ORIGIN: Mapping[type, str] = {
     LinkSeen: RTNETLINK,
     LinkGone: RTNETLINK,
@@ -39,6 +45,7 @@ _ORIGIN: Mapping[type, str] = {
     AdapterRead: READINGS,
     CountersRead: READINGS,
     UplinksRead: READINGS,
+    UsbTreeRead: READINGS,
     SpeedRead: READINGS,
     KernelLogRead: KERNEL_LOG,
     ProbeEnded: PROBE,
@@ -50,8 +57,10 @@ class Sources:
 
     def __init__(self) -> None:
         """All are well until they show otherwise."""
-        names = (RTNETLINK, READINGS, KERNEL_LOG, PROBE, JOURNAL, STORE, RECORDING)
-        self._sources = {name: Source("ok", "") for name in names}
+        inward = (RTNETLINK, READINGS, KERNEL_LOG, PROBE, GPU)
+        outward = (JOURNAL, STORE, RECORDING, INCIDENTS, HTTP, CONTROL, CONSOLE)
+        self._sources = {name: Source("ok", "") for name in (*inward, *outward)}
+        self._told = dict.fromkeys(self._sources, (-QUIET_SECONDS, "ok"))  # when, what
         self._gap_open = False
         self._listing_failure: str | None = None
 
@@ -93,12 +102,34 @@ class Sources:
             self._sources[name] = replace(known, detail=failure or "")
 
     def absent(self, name: str, words: str) -> None:
-        """The machine does not have it; no failure."""
-        self._sources[name] = Source("not_applicable", words)
+        """The machine does not have it, and the words say why: no failure. No words: it does."""
+        known = self._sources[name]
+        if words:
+            self._sources[name] = replace(known, condition="not_applicable", detail=words)
+        elif known.condition == "not_applicable":
+            self._sources[name] = replace(known, condition="ok", detail="")
 
     def lost(self, name: str, dropped_total: int) -> None:
         """How much a queue refused so far."""
         self._sources[name] = replace(self._sources[name], dropped_total=dropped_total)
+
+    def sampled(self, name: str, facts_total: int, latest: Stamp | None) -> None:
+        """How much came from a source whose every moment is no fact, and when the latest did."""
+        at = latest.wall_ns if latest is not None else None
+        known = replace(self._sources[name], facts_total=facts_total, last_success_wall_ns=at)
+        self._sources[name] = known
+
+    def changes(self) -> list[tuple[str, str | None]]:
+        """Sources that began to fail, with the words, or that deliver again, with None."""
+        now = time.monotonic()
+        changed = []
+        for name, source in self._sources.items():
+            told_at, told = self._told[name]
+            is_failed = source.condition == "failed"
+            if is_failed != (told == "failed") and now - told_at >= QUIET_SECONDS:
+                self._told[name] = (now, source.condition)
+                changed.append((name, source.detail if is_failed else None))
+        return changed
 
     def as_mapping(self) -> Mapping[str, Source]:
         """A copy for a snapshot."""

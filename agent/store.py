@@ -1,4 +1,4 @@
-"""What must outlive a restart, in one small file: written whole, atomically, off the loop.
+"""What must outlive a restart, in small files: each written whole, atomically, off the loop.
 
 A file that cannot be read is set aside under another name and said so; the daemon goes on
 with what it can see. The file names its format, so that an older program never misreads it.
@@ -11,14 +11,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar, cast
 
 from agent.background import Background
-from agent.codec import CodecError, from_json, to_json
+from agent.codec import CodecError, decode, to_json
 from agent.model.state import Durable
+
+T = TypeVar("T")
 
 FILE_NAME = "state.json"
 FILE_BYTES_MAX = 4 * 1024 * 1024
-FORMAT = 2
+FORMAT = 5
+FORMAT_MIN = 2  # what it lacks of later fields has its default
 _SAVES_MAX = 64
 
 
@@ -27,7 +31,7 @@ class StoreFile:
     """The whole file."""
 
     format: int
-    durable: Durable
+    durable: object
 
 
 @dataclass(frozen=True)
@@ -39,51 +43,89 @@ class Spoiled:
     set_aside: bool
 
 
+@dataclass(frozen=True)
+class Record(Generic[T]):
+    """One file: its name, what it holds, and which of its formats are understood."""
+
+    file_name: str
+    holds: type[T]
+    format: int
+    format_min: int
+
+    def load(self, directory: Path) -> T | Spoiled | None:
+        """What was saved; None where nothing was; Spoiled, and set aside, where it is no use."""
+        found = self.peek(directory)
+        if isinstance(found, Spoiled):
+            return _set_aside(directory / self.file_name, found.reason)
+        return found
+
+    def peek(self, directory: Path) -> T | Spoiled | None:
+        """The same, and the file stays where it is."""
+        path = directory / self.file_name
+        try:
+            with path.open("rb") as file:
+                raw = file.read(FILE_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return Spoiled(str(path), f"it cannot be read: {error.strerror}", set_aside=False)
+        try:
+            return self._parse(raw)
+        except CodecError as error:
+            return Spoiled(str(path), str(error), set_aside=False)
+
+    def save(self, directory: Path, durable: T) -> None:
+        """Replace the file; after a power cut either the old or the new one is there. OSError."""
+        path = directory / self.file_name
+        temporary = directory / f"{self.file_name}.new"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8") as file:
+            file.write(to_json(StoreFile(self.format, durable)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        # The rename itself is durable only once the directory is (fsync(2), NOTES).
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _parse(self, raw: bytes) -> T:
+        if len(raw) > FILE_BYTES_MAX:
+            raise CodecError(f"it is larger than {FILE_BYTES_MAX} bytes")
+        try:
+            envelope = json.loads(raw.decode("utf-8", errors="replace"))
+            found = envelope["format"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise CodecError(f"it is damaged: {error!r}") from error
+        if not isinstance(found, int) or not self.format_min <= found <= self.format:
+            known = f"formats {self.format_min} to {self.format}"
+            raise CodecError(f"it has format {found!r}, and this version knows {known}")
+        if envelope.get("type") != StoreFile.__name__:
+            raise CodecError(f"expected a StoreFile, found {envelope.get('type')!r}")
+        if "durable" not in envelope:
+            raise CodecError("missing field 'durable'")
+        lenient = found < self.format
+        return cast("T", decode(envelope["durable"], self.holds, "$.durable", lenient=lenient))
+
+
+STATE = Record(FILE_NAME, Durable, FORMAT, FORMAT_MIN)
+
+
 def load(directory: Path) -> Durable | Spoiled | None:
-    """What was saved; None where nothing ever was; Spoiled where it cannot be used."""
-    path = directory / FILE_NAME
-    try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return _set_aside(path, f"it cannot be read: {error.strerror}")
-    try:
-        return _parse(raw)
-    except CodecError as error:
-        return _set_aside(path, str(error))
+    """The saved state, as Record.load has it."""
+    return STATE.load(directory)
+
+
+def peek(directory: Path) -> Durable | Spoiled | None:
+    """The saved state, as Record.peek has it."""
+    return STATE.peek(directory)
 
 
 def save(directory: Path, durable: Durable) -> None:
-    """Replace the file; after a power cut either the old or the new one is there. OSError."""
-    path = directory / FILE_NAME
-    temporary = directory / f"{FILE_NAME}.new"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(to_json(StoreFile(FORMAT, durable)) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    # The rename itself is durable only once the directory is (fsync(2), NOTES).
-    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _parse(raw: bytes) -> Durable:
-    if len(raw) > FILE_BYTES_MAX:
-        raise CodecError(f"it is larger than {FILE_BYTES_MAX} bytes")
-    text = raw.decode("utf-8", errors="replace")
-    try:
-        found = json.loads(text)["format"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CodecError(f"it is damaged: {error!r}") from error
-    if found != FORMAT:
-        raise CodecError(f"it has format {found!r}, and this version knows format {FORMAT}")
-    return from_json(text, StoreFile).durable
+    """Replace the saved state. OSError."""
+    STATE.save(directory, durable)
 
 
 def _set_aside(path: Path, reason: str) -> Spoiled:
@@ -96,18 +138,19 @@ def _set_aside(path: Path, reason: str) -> Spoiled:
     return Spoiled(str(aside), reason, set_aside=True)
 
 
-class Store:
+class Store(Generic[T]):
     """Saves in the background, in order; `done` hears for each save whether it is durable."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, record: Record[T]) -> None:
         """`directory` must exist."""
         self._directory = directory
+        self._record = record
         self._failure: str | None = None
         self._refusal: str | None = None
-        self._worker: Background[tuple[Durable, Callable[[bool], None]]]
+        self._worker: Background[tuple[T, Callable[[bool], None]]]
         self._worker = Background("store", self._save, _SAVES_MAX)
 
-    def save(self, durable: Durable, done: Callable[[bool], None]) -> None:
+    def save(self, durable: T, done: Callable[[bool], None]) -> None:
         """Queue a save; `done` is called from the store's thread, or at once with False."""
         if self._refusal is not None:
             done(False)
@@ -128,13 +171,13 @@ class Store:
         """Finish what is queued; False where the disk did not in time."""
         return self._worker.close(deadline_seconds)
 
-    def _save(self, item: tuple[Durable, Callable[[bool], None]]) -> None:
+    def _save(self, item: tuple[T, Callable[[bool], None]]) -> None:
         durable, done = item
         try:
-            save(self._directory, durable)
+            self._record.save(self._directory, durable)
         except Exception as error:  # noqa: BLE001  whoever waits for this save must hear of it
             words = (isinstance(error, OSError) and error.strerror) or repr(error)
-            self._failure = f"{self._directory / FILE_NAME}: {words}"
+            self._failure = f"{self._directory / self._record.file_name}: {words}"
             done(False)
         else:
             self._failure = None

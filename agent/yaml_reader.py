@@ -115,3 +115,32 @@ def _unknown(name: str, schema: Mapping[str, Parser]) -> str:
 def _line_of(mark: Any) -> int:
     """Marks count from 0, people from 1."""
     return mark.line + 1 if mark else 1
+
+
+# --- parsers of single values that more than one schema has -----------------------------------
+
+
+def text(_reader: Reader, node: yaml.Node, _key: str) -> str:
+    return scalar(node, "a text")
+
+
+def boolean(_reader: Reader, node: yaml.Node, _key: str) -> bool:
+    value = scalar(node, "true or false")
+    if value not in ("true", "false"):
+        raise Wrong(f"expected true or false, found {value!r}")
+    return value == "true"
+
+
+def nested(schema: Mapping[str, Parser]) -> Parser:
+    return lambda reader, node, key: reader.section(node, key, schema)
+
+
+def list_of(parse_item: Parser, items_max: int) -> Parser:
+    def parse(reader: Reader, node: yaml.Node, key: str) -> tuple[Any, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise Wrong(f"expected a list, found {kind_of(node)}")
+        if len(node.value) > items_max:
+            raise Wrong(f"at most {items_max} here, found {len(node.value)}")
+        return tuple(parse_item(reader, item, key) for item in node.value)
+
+    return parse

@@ -9,15 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from agent.observe import kernel_messages  # noqa: E402  the checkout's, wherever this is run from
+from agent.doctor import doctor_page  # noqa: E402  the checkout's, wherever this is run from
+from agent.observe import kernel_messages  # noqa: E402
 from agent.report import catalog, metrics  # noqa: E402
 from tests.unit.report.snapshots import a_busy_snapshot  # noqa: E402
+from tools import incidents_page, remediation_page  # noqa: E402
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "systemd/nodemend.catalog": catalog.catalog_text,
     "docs/events.md": catalog.events_page,
     "docs/metrics.md": metrics.metrics_page,
     "docs/kernel-log.md": kernel_messages.page,
+    "docs/doctor.md": doctor_page,
+    "docs/remediation.md": remediation_page.page,
+    "docs/incidents.md": incidents_page.page,
     "tests/golden/metrics.prom": lambda: metrics.exposition(a_busy_snapshot()).decode(),
 }
 

@@ -42,6 +42,29 @@ def test_a_full_queue_refuses_and_counts(monkeypatch: pytest.MonkeyPatch) -> Non
     assert worker.close(10)
 
 
+def test_a_machine_that_stood_still_is_nobodys_hanging(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, release, entered = [0.0], threading.Event(), threading.Event()
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+
+    def hang(_item: int) -> None:
+        entered.set()
+        release.wait(30)
+
+    worker = Background("test", hang, items_max=2)
+    worker.offer(0)
+    assert entered.wait(10)
+    now[0] += 3600.0
+    assert worker.failure() is None, "nobody could look meanwhile"
+    failures = []
+    for _ in range(10):
+        now[0] += 1.0
+        failures.append(worker.failure())
+    assert "it hangs" in (failures[-1] or "")
+    release.set()
+    assert worker.close(10)
+    assert worker.busy_seconds() == 0
+
+
 def test_an_item_that_fails_does_not_end_the_worker() -> None:
     seen: list[int] = []
 

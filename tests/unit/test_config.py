@@ -9,7 +9,7 @@ import pytest
 
 from agent.cli import main
 from agent.config import FILE_BYTES_MAX, Config, Listen, load, load_default, parse
-from agent.model.policy import NicMatch, Policy
+from agent.model.policy import BudgetPolicy, GpuPolicy, NicMatch, Policy, RemediationPolicy
 from agent.yaml_reader import ConfigError
 
 WHOLE = """
@@ -53,15 +53,51 @@ def test_what_yaml_would_take_for_a_number_is_taken_as_written() -> None:
     ).policy.match
 
 
+def test_how_gpu_memory_is_looked_at() -> None:
+    text = "gpu: {interval: 5s, top_processes: 3, replicas: 4, headroom: 2Gi}\n"
+
+    assert GpuPolicy(5 * 10**9, 3, 4, 2 * 2**30) == parse(text, "f").policy.gpu
+    assert 0 == parse("gpu: {headroom: 0}\n", "f").policy.gpu.headroom_bytes
+    assert GpuPolicy() == parse("gpu: {}\n", "f").policy.gpu
+
+
+def test_what_is_repaired_by_what_and_how_much() -> None:
+    text = (
+        "usb_nic:\n  remediation:\n    act_on: [gone]\n    steps: [usb_reset, port_power]\n"
+        "    down_grace: 10m\n    budget: {steps: 3, within: 2h}\n    settle: 90s\n"
+        "    aftercare: [k3s-agent.service]\n"
+    )
+
+    assert parse(text, "f").policy.remediation == RemediationPolicy(
+        act_on=("gone",),
+        steps=("usb_reset", "port_power"),
+        down_grace_ns=600 * 10**9,
+        budget=BudgetPolicy(steps=3, within_ns=7200 * 10**9),
+        settle_ns=90 * 10**9,
+        aftercare=("k3s-agent.service",),
+    )
+
+
 BROKEN = {
+    "a step that there is not": (
+        "usb_nic:\n  remediation: {steps: [reboot]}\n",
+        "c.yaml:2: usb_nic.remediation.steps: expected tune, link_bounce, restore_name, "
+        "renew_addresses, usb_reset, driver_rebind, usb_config_cycle, usb_reauthorize or "
+        "port_power, found 'reboot'",
+    ),
+    "more steps than are remembered": (
+        "usb_nic:\n  remediation:\n    budget: {steps: 65}\n",
+        "c.yaml:3: usb_nic.remediation.budget.steps: expected a whole number of steps from 1 to "
+        "64, found '65'",
+    ),
     "a misspelt key": ("mod: observe\n", "c.yaml:1: mod: unknown key; did you mean mode?"),
     "an unknown key": (
         "mode: observe\nwatchdog: 5s\n",
-        "c.yaml:2: watchdog: unknown key; known here: mode, listen, usb_nic",
+        "c.yaml:2: watchdog: unknown key; known here: mode, listen, web_config_file, usb_nic, gpu",
     ),
     "a key of another section": (
         "match: []\n",
-        "c.yaml:1: match: unknown key; known here: mode, listen, usb_nic",
+        "c.yaml:1: match: unknown key; known here: mode, listen, web_config_file, usb_nic, gpu",
     ),
     "a nested unknown key": (
         "usb_nic:\n  mtach: []\n",
@@ -121,12 +157,12 @@ BROKEN = {
     "a scalar where a section belongs": (
         "usb_nic: enx6c1ff71be8c8\n",
         "c.yaml:1: usb_nic: expected keys and values "
-        "(match, ignore, expect_speed, probe, flapping), found 'enx6c1ff71be8c8'",
+        "(match, ignore, expect_speed, probe, flapping, remediation), found 'enx6c1ff71be8c8'",
     ),
     "a section without content": (
         "usb_nic:\n",
         "c.yaml:1: usb_nic: expected keys and values "
-        "(match, ignore, expect_speed, probe, flapping), found nothing",
+        "(match, ignore, expect_speed, probe, flapping, remediation), found nothing",
     ),
     "a speed with a unit": (
         "usb_nic:\n  expect_speed: 2.5G\n",
@@ -227,9 +263,18 @@ BROKEN = {
         "usb_nic:\n  match: &nics [{driver: r8152}]\n  ignore: *nics\n",
         "c.yaml:3: aliases (*name) are not supported",
     ),
+    "a size without a unit": (
+        "gpu:\n  headroom: 512\n",
+        "c.yaml:2: gpu.headroom: expected a size like 512Mi or 2Gi, from 0 to 1Ti, found '512'",
+    ),
+    "more replicas than there can be": (
+        "gpu:\n  replicas: 0\n",
+        "c.yaml:2: gpu.replicas: expected a whole number of replicas from 1 to 1024, found '0'",
+    ),
     "a list for a file": (
         "- mode: observe\n",
-        "c.yaml:1: expected keys and values (mode, listen, usb_nic), found a list",
+        "c.yaml:1: expected keys and values (mode, listen, web_config_file, usb_nic, gpu), "
+        "found a list",
     ),
     "a bottomless nesting": ("[" * 50, "c.yaml:1: nested too deeply"),
 }

@@ -2,123 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import selectors
 import signal
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from agent import store
 from agent.model.state import Durable
-
-DEADLINE_SECONDS = 30.0
-ROOT = Path(__file__).parents[2]
+from tests.unit.process import Process, command
 
 pytestmark = [pytest.mark.allow_subprocess, pytest.mark.allow_network]
-
-
-def command(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a verb to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "agent", *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE_SECONDS,
-        check=False,
-    )
-
-
-class Process:
-    """A running daemon with directories and a port of its own."""
-
-    def __init__(self, directory: Path) -> None:
-        self.state, self.runtime = directory / "state", directory / "run"
-        self.environment = {
-            **os.environ,
-            "STATE_DIRECTORY": str(self.state),
-            "RUNTIME_DIRECTORY": str(self.runtime),
-        }
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.config = directory / "config.yaml"
-        self.config.write_text(f"listen: 127.0.0.1:{self.port}\n")
-        self.output = ""
-        self.process = self._spawn()
-
-    def _spawn(self) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "agent", "run", "--config", str(self.config)],
-            cwd=ROOT,
-            env=self.environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def restart(self) -> None:
-        self.process = self._spawn()
-
-    def wait_for_line(self, words: str) -> None:
-        """Read the terminal until a line with these words."""
-        assert self.process.stderr is not None
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.process.stderr, selectors.EVENT_READ)
-            while words not in self.output:
-                assert selector.select(max(0.0, deadline - time.monotonic())), self.output
-                chunk = os.read(self.process.stderr.fileno(), 65536).decode()
-                assert chunk, f"the daemon ended: {self.output}"
-                self.output += chunk
-
-    def get(self, path: str) -> str:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
-            return str(answer.read().decode())
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return command(self.environment, *arguments)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        assert self.process.stderr is not None
-        with self.process.stderr as terminal:
-            self.output += terminal.read()
-        return self.process.wait(DEADLINE_SECONDS)
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[], Process]]:
-    started: list[Process] = []
-
-    def run() -> Process:
-        process = Process(tmp_path)
-        started.append(process)
-        process.wait_for_line("watches")
-        return process
-
-    yield run
-    for each in started:
-        if each.process.poll() is None:
-            each.end(signal.SIGKILL)
-        with contextlib.suppress(AttributeError, ValueError):
-            each.process.stderr.close()  # type: ignore[union-attr]
 
 
 def test_it_says_what_it_found_and_serves(start: Callable[[], Process]) -> None:
     daemon = start()
 
     assert "mode observe" in daemon.output
-    assert f"serving http://127.0.0.1:{daemon.port}/metrics" in daemon.output
+    assert f"serving http://127.0.0.1:{daemon.port}/ and http" in daemon.output
     assert "Other links: " in daemon.output
     assert "May not see: " in daemon.output
     assert 'nodemend_monitor_up{monitor="nic"} 1.0' in daemon.get("/metrics")
@@ -126,7 +30,7 @@ def test_it_says_what_it_found_and_serves(start: Callable[[], Process]) -> None:
 
     status = daemon.command("status", "--json")
     assert (0, "observe") == (status.returncode, json.loads(status.stdout)["mode"])
-    assert daemon.command("status").stdout.startswith("nodemend ")
+    assert "\nnodemend 0." in daemon.command("status").stdout
 
 
 def test_it_ends_when_told_and_leaves_a_replayable_recording(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.model.facts import LinkGone, LinksListed, ReadFailed, SourceGap
 from agent.model.identity import Stamp
 from agent.model.outputs import ListLinks
-from agent.sources import JOURNAL, READINGS, RTNETLINK, Sources
+from agent.sources import JOURNAL, QUIET_SECONDS, READINGS, RTNETLINK, Sources
 
 AT = Stamp(1, 2)
 
@@ -65,3 +67,22 @@ def test_listings_that_fail_are_a_failure_until_one_succeeds() -> None:
 
     assert ("failed", "Input/output error") == (failed.condition, failed.detail)
     assert "ok" == sources.as_mapping()[READINGS].condition
+
+
+def test_a_change_is_told_once_and_one_that_flickers_not_every_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("agent.sources.time.monotonic", lambda: now[0])
+    sources = Sources()
+    assert [] == sources.changes()
+
+    sources.judge(JOURNAL, "it hangs")
+    assert [(JOURNAL, "it hangs")] == sources.changes()
+    sources.judge(JOURNAL, None)
+    assert [] == sources.changes(), "too soon"
+    sources.judge(JOURNAL, "it hangs again")
+    now[0] += QUIET_SECONDS
+    assert [] == sources.changes(), "as it was told"
+    sources.judge(JOURNAL, None)
+    assert [(JOURNAL, None)] == sources.changes()

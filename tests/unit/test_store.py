@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
@@ -38,7 +39,10 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
         (b'{"format":1', "damaged"),
         (b"[" * 200_000, "damaged"),
         (b'{"format":2,"type":"StoreFile"}', "missing field 'durable'"),
-        (b'{"format":3,"something":"newer"}', "format 3, and this version knows format 2"),
+        (b'{"format":2}', "expected a StoreFile"),
+        (b'{"format":1,"something":"ancient"}', "format 1, and this version knows formats 2 to 5"),
+        (b'{"format":6,"something":"newer"}', "format 6, and this version knows formats 2 to 5"),
+        (b'{"format":"3"}', "format '3'"),
         (b"x" * (store.FILE_BYTES_MAX + 1), "larger than"),
     ],
 )
@@ -68,7 +72,7 @@ def test_a_truncated_file_is_set_aside_at_every_length(tmp_path: Path) -> None:
 def test_a_save_says_when_it_is_durable(tmp_path: Path) -> None:
     answers: list[bool] = []
     done = threading.Event()
-    writer = store.Store(tmp_path)
+    writer = store.Store(tmp_path, store.STATE)
 
     def hear(durable: bool) -> None:
         answers.append(durable)
@@ -85,7 +89,7 @@ def test_a_save_says_when_it_is_durable(tmp_path: Path) -> None:
 def test_a_save_that_fails_says_so(tmp_path: Path) -> None:
     answers: list[bool] = []
     directory = tmp_path / "gone"
-    writer = store.Store(directory)
+    writer = store.Store(directory, store.STATE)
     writer.save(DURABLE, answers.append)
 
     assert writer.close(10)
@@ -109,7 +113,7 @@ def test_a_file_that_cannot_be_set_aside_is_not_replaced(
     monkeypatch.undo()
 
     answers: list[bool] = []
-    writer = store.Store(tmp_path)
+    writer = store.Store(tmp_path, store.STATE)
     writer.refuse(spoiled.reason)
     writer.save(DURABLE, answers.append)
     assert writer.close(10)
@@ -120,9 +124,37 @@ def test_a_file_that_cannot_be_set_aside_is_not_replaced(
 
 def test_whatever_goes_wrong_is_heard_of(tmp_path: Path) -> None:
     answers: list[bool] = []
-    writer = store.Store(tmp_path)
+    writer = store.Store(tmp_path, store.STATE)
     writer.save(Durable(b"no text", {}), answers.append)  # type: ignore[arg-type]
 
     assert writer.close(10)
     assert [False] == answers
     assert "TypeError" in (writer.failure or "")
+
+
+def test_what_an_older_version_wrote_is_read_with_the_defaults_of_what_it_lacks(
+    tmp_path: Path,
+) -> None:
+    store.save(tmp_path, DURABLE)
+    path = tmp_path / store.FILE_NAME
+    whole = json.loads(path.read_text())
+    del whole["durable"]["ended"], whole["durable"]["unclean_starts_wall_ns"]
+    path.write_text(json.dumps({**whole, "format": 2}))
+    assert DURABLE == store.load(tmp_path)
+
+    path.write_text(json.dumps({**whole, "format": store.FORMAT}))
+    spoiled = store.load(tmp_path)
+    assert isinstance(spoiled, store.Spoiled), "what this version wrote has all its fields"
+    del whole["durable"]["nics"]
+    path.write_text(json.dumps({**whole, "format": 2}))
+    spoiled = store.load(tmp_path)
+    assert isinstance(spoiled, store.Spoiled)
+    assert "missing field 'nics'" in spoiled.reason
+
+
+def test_a_peek_leaves_the_file_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / store.FILE_NAME
+    path.write_text("{")
+
+    assert isinstance(store.peek(tmp_path), store.Spoiled)
+    assert path.exists()

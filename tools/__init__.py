@@ -1,0 +1,1 @@
+"""Of the checkout only: what its files are made with."""
