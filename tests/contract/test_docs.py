@@ -10,7 +10,8 @@ import pytest
 from agent.cli import main
 from agent.config import parse
 from agent.model.verdicts import CarrierLost, CarrierReturned
-from agent.report import catalog, metrics
+from agent.report import catalog, gpu_table, metrics
+from agent.report.gpu import as_object as as_gpu
 from agent.report.status import as_object, as_text
 from tests.unit.report.snapshots import a_busy_snapshot
 
@@ -23,7 +24,7 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_configuration_shown_is_valid() -> None:
-    (text,) = blocks("yaml")
+    text, _web = blocks("yaml")
 
     config = parse(text, "README.md")
 
@@ -56,14 +57,30 @@ def test_the_status_shown_has_the_form_of_the_real_one() -> None:
         """Its lines' first two words: the rest is this NIC's own."""
         return [" ".join(line.split()[:2]) for line in text.strip().splitlines()]
 
-    uplink = real.split("\n\n")[1]
-    bridged = real.split("\n\n")[3]
-    assert "uplink: DEGRADED" == form(shown)[0]
-    assert form(uplink)[0].replace("DOWN", "DEGRADED") == form(shown)[0]
-    assert form(bridged)[1] == form(shown)[1]
-    assert form(uplink)[2] == form(shown)[2]
-    assert form(uplink)[3] == form(shown)[3]
-    assert form(bridged)[4:] == form(shown)[4:]
+    uplink, bridged = (form(text) for text in real.split("\n\n")[1:3])
+    assert "uplink is" == form(shown)[0] == form(real)[0]
+    nic = form(shown.split("\n\n")[1])
+    assert uplink[0].replace("DOWN", "DEGRADED") == nic[0]
+    assert bridged[1:3] == nic[1:3]
+    assert uplink[3:5] == nic[3:5]
+    assert bridged[5:] == nic[5:]
+
+
+def test_the_gpu_shown_has_the_form_of_the_real_one() -> None:
+    shown = next(block for block in blocks("text") if "HOLDER" in block)
+    snapshot = a_busy_snapshot()
+    real = gpu_table.in_words(as_gpu(snapshot.gpu, snapshot.state.gpu), "pod", markdown=False)
+
+    def heading(text: str) -> list[str]:
+        return next(line for line in text.splitlines() if "HOLDER" in line).split()
+
+    assert heading(shown) == heading(real)
+    for line in shown.splitlines()[:3]:
+        assert line in real
+    for row in ("ml/trainer-0", "(not attributed)", "(reserved by the driver)", "(free)"):
+        both = (next(x for x in t.splitlines() if x.startswith(row)) for t in (shown, real))
+        first, second = (each.split() for each in both)
+        assert first == second
 
 
 def test_the_links_lead_somewhere() -> None:
@@ -81,7 +98,13 @@ def test_the_make_targets_named_exist() -> None:
         assert set(named) <= targets
 
 
-@pytest.mark.parametrize("verb", ["run", "check-config", "status", "replay"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("run", "check-config", "status", "forget", "doctor", "undo", "replay"),
+        *("pause", "resume", "incidents", "report", "gpu"),
+    ],
+)
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])

@@ -8,9 +8,12 @@ from tests.lab.node import Node
 class Daemon:
     """Started afresh: its configuration, its state and its part of the journal are its own."""
 
-    def __init__(self, node: Node, config: str) -> None:
+    def __init__(self, node: Node, config: str, prepare: str = "true") -> None:
+        """`prepare`: a shell command that may put something into the state directory."""
         self.node = node
-        node.run("systemctl stop nodemend; rm -rf /var/lib/nodemend /run/nodemend")
+        node.run("systemctl stop nodemend; systemctl reset-failed nodemend || true")
+        node.run("rm -rf /var/lib/nodemend/* /run/nodemend; mkdir -p /var/lib/nodemend")
+        node.run(prepare)
         node.write("/etc/nodemend/config.yaml", config)
         self.since = node.run("date +%s.%N").stdout.strip()
         node.run("systemctl start nodemend")

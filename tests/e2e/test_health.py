@@ -7,15 +7,9 @@ import shlex
 import pytest
 
 from tests.e2e.test_flap import sample
-from tests.e2e.uplink import DEVICE, GATEWAY, REACHABLE, SYSFS, Uplink
+from tests.e2e.uplink import DEVICE, FILL_THE_QUEUE, GATEWAY, REACHABLE, SYSFS, Uplink
 from tests.lab.machine import VirtualMachine
 from tests.lab.rtl8156.client import Rtl8156
-
-# The watchdog looks at a queue that is full. Unanswered, ARP would end the frames before that.
-FILL_THE_QUEUE = (
-    f"ip neigh replace {GATEWAY} lladdr 02:00:00:00:00:01 dev {DEVICE} nud permanent; "
-    f"ping -f -I {DEVICE} -c 3000 -w 10 {GATEWAY} > /dev/null; ip neigh del {GATEWAY} dev {DEVICE}"
-)
 
 GAVE_UP = 'nodemend_nic_kernel_messages_total{class="gave_up",nic="uplink"}'
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +24,12 @@ usb_nic:
   expect_speed: 2500
   probe: {interval: 1s, timeout: 900ms}
 """
+# The watchdog looks at a queue that is full. Unanswered, ARP would end the frames before that.
+FILL_THE_QUEUE = (
+    f"ip neigh replace {GATEWAY} lladdr 02:00:00:00:00:01 dev {DEVICE} nud permanent; "
+    f"ping -f -I {DEVICE} -c 3000 -w 10 {GATEWAY} > /dev/null; ip neigh del {GATEWAY} dev {DEVICE}"
+)
+REMEDIATE = f"mode: remediate\n{CONFIG}"
 
 
 class Uplink:
@@ -50,9 +58,11 @@ class Uplink:
             time.sleep(0.2)
         return str(state)
 
-    def wait_until_told(self, event: str, words: str) -> dict[str, str]:
+    def wait_until_told(
+        self, event: str, words: str, seconds: float = DEADLINE_SECONDS
+    ) -> dict[str, str]:
         """Until the journal has the event, for people and with its evidence as a field."""
-        deadline = time.monotonic() + DEADLINE_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
             for entry in self.daemon.events(event):
                 if words in entry["MESSAGE"]:
@@ -71,9 +81,38 @@ class Uplink:
     def status(self) -> dict[str, Any]:
         return status_of_the_nic(self.machine)
 
+    def steps(self) -> list[str]:
+        """The steps that were begun, in their order, but for tune, which needs no fault."""
+        begun = (entry["NODEMEND_STEP"] for entry in self.daemon.events("step_began"))
+        return [step for step in begun if step != "tune"]
+
+    def ifindex(self) -> int:
+        """The interface's number, which Cilium holds on to."""
+        return int(self.machine.run(f"cat {SYSFS}/ifindex").stdout)
+
+    def usb(self) -> str:
+        """The adapter's place in sysfs."""
+        return self.machine.run(f"realpath {SYSFS}/device/..").stdout.strip()
+
+    def port(self) -> str:
+        """The plug's place in sysfs, which is there without the adapter, too."""
+        return self.machine.run(f"realpath {self.usb()}/port").stdout.strip()
+
     def complaints(self) -> list[str]:
         """What was told that would worry somebody."""
         return [e["MESSAGE"] for e in self.daemon.events() if int(e["PRIORITY"]) <= 4]
+
+
+@contextlib.contextmanager
+def cared_for(machine: VirtualMachine, config: str) -> Iterator[Uplink]:
+    """The uplink with a configuration, its gateway known to answer."""
+    uplink = Uplink(machine, config)
+    try:
+        uplink.wait_until_reached()
+        uplink.wait_for_state("healthy")
+        yield uplink
+    finally:
+        uplink.close()
 
 
 def _health(state: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from tests.lab.process import running, wait_until_up
 
 BOOT_SECONDS_MAX = 120.0
 END_SECONDS_MAX = 10.0
+_NUMBERS = itertools.count(1)
 _ENVIRONMENT = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -42,13 +44,21 @@ class Container(Node):
 
 
 @contextlib.contextmanager
-def booted(release: str = "bookworm", name: str = "k3s1") -> Iterator[Container]:
-    """A fresh container of a Debian release; what it writes is forgotten with it."""
-    name = f"{name}-{release}"
+def booted(
+    release: str = "bookworm", name: str = "k3s1", state: Path | None = None
+) -> Iterator[Container]:
+    """A fresh container of a Debian release; what it writes is forgotten with it.
+
+    All of it is in memory, but for `state`: this machine's directory in the product's place.
+    """
+    # What a former one left behind (systemd-nspawn killed, a worker of pytest replaced) has its
+    # name: the veth's, the control group's and that of the directory under /run are made of it.
+    name = f"{name}-{release}-{os.getpid()}-{next(_NUMBERS)}"
     words = [
         *("systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"),
         *("--private-network", "--network-veth", "--volatile=overlay"),
         *(f"--machine={name}", f"--directory={images.product_root(release)}"),
+        *((f"--bind={state}:/var/lib/nodemend",) if state is not None else ()),
     ]
     with tempfile.TemporaryDirectory(prefix="nodemend-lab-") as directory:
         log = Path(directory) / "console.log"

@@ -2,7 +2,7 @@
 
     base    the release's packages, an ssh key, the lab's network        (a minute, once)
     deps    base and the product's locked requirements                   (seconds, per lock file)
-    product deps and this checkout's wheel, unit and catalog             (seconds, each run)
+    product deps and this checkout's wheel, unit, catalog ...            (seconds, each run)
 
 Layers are directories in a cache, keyed by what they are made of. The product goes into the
 deps layer in place: it replaces itself completely each time.
@@ -182,6 +182,8 @@ def _install_product(root: Path) -> None:
     _copy(CHECKOUT / "systemd/nodemend.service", root / "etc/systemd/system")
     _copy(CHECKOUT / "systemd/nodemend.catalog", root / "usr/lib/systemd/catalog")
     command("chroot", root, "journalctl", "--update-catalog")
+    tmpfiles = (CHECKOUT / "systemd/nodemend.tmpfiles").read_text()
+    _write(root / "usr/lib/tmpfiles.d/nodemend.conf", tmpfiles)
     _install_emulator(root)
 
 

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import Any
 
 from tests.lab.images import LabError
@@ -63,6 +64,19 @@ class Node(ABC):
         """Create or replace a file of the node."""
         quoted = shlex.quote(path)
         self.run(f"mkdir -p $(dirname {quoted}) && printf %s {shlex.quote(text)} > {quoted}")
+
+    def put(self, source: Path, path: str) -> None:
+        """A file of the host, copied to the node."""
+        with source.open("rb") as content:
+            done = subprocess.run(
+                self.shell(f"cat > {shlex.quote(path)}"),
+                stdin=content,
+                capture_output=True,
+                timeout=COMMAND_SECONDS_MAX,
+                check=False,
+            )
+        if done.returncode:
+            raise LabError(f"{self.name}: {path}: {done.stderr!r}")
 
     def journal(self, arguments: str) -> list[dict[str, Any]]:
         """The journal's entries, each with all its fields."""

@@ -1,4 +1,4 @@
-"""Debian's own Prometheus and promtool, unpacked into the cache: no service on the host."""
+"""Debian's own Prometheus, promtool and node_exporter, unpacked: no service on the host."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from tests.lab import images
 from tests.lab.images import LabError
-from tests.lab.machine import free_port
+from tests.lab.machine import EXPORTER_PORT, free_port
+from tests.lab.node import Node
 from tests.lab.process import running, wait_until_up
 
 START_SECONDS_MAX = 60.0
+EXPORTER = "/usr/local/bin/prometheus-node-exporter"
 
 
 def program(name: str) -> Path:
     """`prometheus` or `promtool`, fetched once."""
-    unpacked = images.layer("prometheus", "1", _unpack)
+    unpacked = images.layer("prometheus", "1", unpacker("prometheus"))
     return unpacked / "usr/bin" / name
+
+
+def start_exporter(node: Node) -> None:
+    """Debian's node_exporter on a node, as the unit `exporter`."""
+    unpacked = images.layer("node-exporter", "1", unpacker("prometheus-node-exporter"))
+    node.put(unpacked / "usr/bin/prometheus-node-exporter", EXPORTER)
+    node.run(f"chmod +x {EXPORTER} && systemd-run -q --unit exporter {EXPORTER}")
+    node.wait_until(f"ss -lnt | grep -q :{EXPORTER_PORT}")
 
 
 def check_metrics(text: str) -> str:
@@ -53,6 +63,11 @@ class Prometheus:
         answer = json.loads(self._get(f"/api/v1/query?{words}"))
         return list(answer["data"]["result"])
 
+    def samples(self, selector: str, seconds: float) -> list[tuple[float, float]]:
+        """Every sample of the last so many seconds, of whichever series, in its order."""
+        found = (series["values"] for series in self.query(f"{selector}[{seconds:.0f}s]"))
+        return sorted((float(at), float(value)) for values in found for at, value in values)
+
     def wait_for(self, expression: str, deadline_seconds: float = 60.0) -> list[dict[str, Any]]:
         """Repeat a query until it has a result."""
         deadline = time.monotonic() + deadline_seconds
@@ -74,14 +89,21 @@ class Prometheus:
 
 
 @contextlib.contextmanager
-def scraping(target: str) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes one target each second."""
+def scraping(
+    target: str, name: str = "nodemend", interval: str = "1s", rules: str = ""
+) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes one target, and goes by the rules of a file's text."""
     port = free_port()
-    job = {"job_name": "nodemend", "static_configs": [{"targets": [target]}]}
-    config = {"global": {"scrape_interval": "1s"}, "scrape_configs": [job]}
+    job = {"job_name": name, "static_configs": [{"targets": [target]}]}
+    config = {
+        "global": {"scrape_interval": interval, "evaluation_interval": interval},
+        "scrape_configs": [job],
+        "rule_files": ["rules.yml"] if rules else [],
+    }
     with tempfile.TemporaryDirectory(prefix="nodemend-prometheus-") as temporary:
         directory = Path(temporary)
         log = directory / "log"
+        (directory / "rules.yml").write_text(rules)
         (directory / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
         words = [
             str(program("prometheus")),
@@ -95,14 +117,20 @@ def scraping(target: str) -> Iterator[Prometheus]:
             yield prometheus
 
 
-def _unpack(directory: Path) -> None:
-    with tempfile.TemporaryDirectory() as download:
-        Path(download).chmod(0o777)  # apt fetches as its own user
-        words = ["apt-get", "-qq", "download", "prometheus"]
-        done = subprocess.run(
-            words, cwd=download, capture_output=True, text=True, timeout=600, check=False
-        )
-        packages = list(Path(download).glob("prometheus_*.deb"))
-        if not packages:
-            raise LabError(f"apt-get download prometheus: {done.stderr}; apt-get update may help")
-        images.command("dpkg-deb", "-x", packages[0], directory)
+def unpacker(package: str) -> Callable[[Path], None]:
+    """Unpacks Debian's package of this name into a directory."""
+
+    def unpack(directory: Path) -> None:
+        with tempfile.TemporaryDirectory() as download:
+            Path(download).chmod(0o777)  # apt fetches as its own user
+            words = ["apt-get", "-qq", "download", package]
+            done = subprocess.run(
+                words, cwd=download, capture_output=True, text=True, timeout=600, check=False
+            )
+            packages = list(Path(download).glob(f"{package}_*.deb"))
+            if not packages:
+                words_on_it = f"{done.stderr}; apt-get update may help"
+                raise LabError(f"apt-get download {package}: {words_on_it}")
+            images.command("dpkg-deb", "-x", packages[0], directory)
+
+    return unpack

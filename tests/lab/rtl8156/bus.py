@@ -47,6 +47,8 @@ class Bus:
         """`port` counts the ports of that speed from 0; it is the plug on the machine's back."""
         self._lock = threading.Condition()  # told of every change of what is pending
         self._pending: dict[int, Urb] = {}
+        self._heard_at = time.monotonic()
+        self.silence_seconds = 0.0  # from the message before to the one that is being answered
         self.closed = threading.Event()
         hub, speed = _SPEED_CODES[superspeed]
         _wait_until_gone()
@@ -101,6 +103,8 @@ class Bus:
 
     def _one_message(self, submit: Callable[[Urb], None]) -> None:
         header = self._receive(_HEADER_BYTES)
+        now = time.monotonic()
+        self.silence_seconds, self._heard_at = now - self._heard_at, now
         kind, sequence, _device, inbound, endpoint = struct.unpack_from(">IIIII", header)
         if kind == _SUBMIT:
             _flags, length = struct.unpack_from(">Ii", header, 20)

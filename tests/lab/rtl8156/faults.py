@@ -74,6 +74,14 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "data_ok": Fault("data", "ok", "frames pass"),
     "data_lost": Fault("data", "lost", "frames are lost both ways, and nobody is told"),
+    "cured_by": Fault(
+        "cure",
+        None,
+        "what ends all that is wrong with it, the link's included: a USB reset, a configuration "
+        "that is left and chosen anew, or power that was off for ten seconds; nothing, as long as "
+        "it is not said",
+        choices=("nothing", "reset", "configuration", "power"),
+    ),
     "unplug": Fault("plug", "out", "the adapter leaves the bus", "USB disconnect"),
     "plug": Fault(
         "plug",

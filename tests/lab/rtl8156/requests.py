@@ -31,6 +31,12 @@ _NCM_ANSWERS = {
 }
 
 
+# What hub_port_init() in drivers/usb/core/hub.c asks for, and nobody else: a device that was just
+# reset, of whose endpoint 0 the host does not know yet how much it takes.
+_JUST_RESET_BYTES = (8, 64)
+_DEVICE_DESCRIPTOR = descriptors.DEVICE << 8
+
+
 @dataclass(frozen=True)
 class Setup:
     """The eight bytes that begin a control transfer."""
@@ -40,6 +46,18 @@ class Setup:
     value: int
     index: int
     length: int
+
+    @property
+    def follows_reset(self) -> bool:
+        """Whether the port was reset just before."""
+        asked = (self.kind, self.request, self.value)
+        first = (_FROM_DEVICE, _GET_DESCRIPTOR, _DEVICE_DESCRIPTOR)
+        return asked == first and self.length in _JUST_RESET_BYTES
+
+    @property
+    def leaves_configuration(self) -> bool:
+        """Whether the host takes the configuration away, to choose another one or none."""
+        return (self.kind, self.request, self.value) == (0, _SET_CONFIGURATION, 0)
 
 
 def setup(packet: bytes) -> Setup:

@@ -1,0 +1,1 @@
+"""What nodemend costs and how fast it is: `make bench`, whose table is docs/bench.md."""
