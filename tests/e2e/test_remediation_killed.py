@@ -38,6 +38,8 @@ def test_killed(machine: VirtualMachine, adapter: Rtl8156, step: str, moment: Mo
             cut_off.stop_at(uplink, adapter, step, moment)
             machine.run(cut_off.KILL)
             machine.wait_until("systemctl show -p NRestarts nodemend | grep -qx NRestarts=1")
+            # ExecStopPost may have ended the step on disk before there is a daemon to be asked.
+            machine.wait_until("systemctl is-active -q nodemend")
             nic = cut_off.wait_until_over(uplink)
             machine.wait_until(NOTHING_IS_OFF)
 
