@@ -82,6 +82,7 @@ lock: $(PIP_STAMP) ## Resolve all dependencies again and write requirements/*.tx
 	@$(LOCK) pyproject.toml --output-file requirements/run.txt
 	@$(LOCK) pyproject.toml --group test --constraint requirements/run.txt \
 	    --output-file requirements/test.txt
+	@$(LOCK) --group bench --output-file requirements/bench.txt
 	@$(LOCK) --group lock --output-file requirements/lock.txt
 
 # Every Python from 3.10 on and both architectures in one file, with the digest of each wheel.

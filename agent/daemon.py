@@ -63,7 +63,7 @@ from agent.report.recorder import Recorder
 from agent.serving import Origin, Serving
 from agent.soundness import Soundness
 from agent.sources import JOURNAL, KERNEL_LOG, PROBE, READINGS, Sources
-from agent.store import STATE, Spoiled, Store, load
+from agent.store import STATE, Spoiled, Store
 from agent.waiting import Waiting
 
 CLOSE_SECONDS = 1.0
@@ -143,7 +143,7 @@ class Daemon:
     # --- facts in ---------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        restored = load(self._places.state)
+        restored = STATE.load(self._places.state)
         spoiled = restored if isinstance(restored, Spoiled) else None
         if spoiled is not None and not spoiled.set_aside:
             self._store.refuse(f"{spoiled.path}: {spoiled.reason}")

@@ -12,7 +12,7 @@ from agent.observe import clock
 from agent.places import Places
 from agent.report import control, diagnosis, incidents
 from agent.report.incident_files import file_of
-from agent.store import Spoiled, peek
+from agent.store import STATE, Spoiled
 
 
 class Unknown(Exception):
@@ -51,7 +51,7 @@ def of_report(places: Places, since_seconds: int, policy: Callable[[], Policy]) 
 
 def _saved(places: Places, error: Exception) -> State:
     """As much of a state as the store keeps."""
-    found = peek(places.state)
+    found = STATE.peek(places.state)
     if isinstance(found, Spoiled):
         raise Unknown(f"{error}\n{found.path}: {found.reason}") from error
     if found is None:

@@ -113,21 +113,6 @@ class Record(Generic[T]):
 STATE = Record(FILE_NAME, Durable, FORMAT, FORMAT_MIN)
 
 
-def load(directory: Path) -> Durable | Spoiled | None:
-    """The saved state, as Record.load has it."""
-    return STATE.load(directory)
-
-
-def peek(directory: Path) -> Durable | Spoiled | None:
-    """The saved state, as Record.peek has it."""
-    return STATE.peek(directory)
-
-
-def save(directory: Path, durable: Durable) -> None:
-    """Replace the saved state. OSError."""
-    STATE.save(directory, durable)
-
-
 def _set_aside(path: Path, reason: str) -> Spoiled:
     aside = path.with_name(f"{path.name}.set-aside")
     try:

@@ -15,7 +15,7 @@ from agent.model.outputs import Action
 from agent.model.state import Durable
 from agent.observe import clock
 from agent.places import Places
-from agent.store import Spoiled, peek, save
+from agent.store import STATE, Spoiled
 
 NOTHING = "no step was cut off: nothing to take back"
 
@@ -31,7 +31,7 @@ def undo(places: Places) -> tuple[bool, str]:
     except OSError as error:
         return False, f"cannot lock {places.runtime}: {error.strerror}"
     with held:
-        durable = peek(places.state)
+        durable = STATE.peek(places.state)
         if isinstance(durable, Spoiled):
             return False, f"{durable.path}: {durable.reason}"
         # A reboot took back what there was to take back: devices begin anew.
@@ -54,7 +54,7 @@ def _take_back(places: Places, durable: Durable) -> tuple[bool, str]:
             durable = replace(durable, nics=nics)
     try:
         if said:
-            save(places.state, durable)
+            STATE.save(places.state, durable)
     except OSError as error:
         return False, f"{'; '.join(said)}; {places.state}: {error.strerror}"
     return fine, "; ".join(said) or NOTHING

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 
-from tests.bench import footprint, latency, scrape, siege, writes
+from tests.bench import footprint, gpu, latency, scrape, siege, writes
 from tests.bench.node import BenchNode, bench_node
 from tests.bench.table import Row, as_markdown
 from tests.lab import images
@@ -19,6 +19,7 @@ PHASES: Mapping[str, Callable[[BenchNode, argparse.Namespace], list[Row]]] = {
     "scrape": scrape.measure,
     "writes": writes.measure,
     "siege": siege.measure,
+    "gpu": gpu.measure,
 }
 
 
@@ -36,17 +37,18 @@ def main(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         parser.error("it boots a container: run it as root")
     wanted = options.phases or list(PHASES)
-    rows: list[Row] = []
+    found: dict[str, list[Row]] = {}
     with bench_node() as node:
         for name in wanted:
             print(f"bench: {name}", flush=True)
-            found = PHASES[name](node, options)
-            print(
-                "".join(f"  {row.what}: {row.ours} | {row.theirs}\n" for row in found), flush=True
-            )
-            rows += found
-    if set(wanted) == PHASES.keys():
-        PAGE.write_text(as_markdown(rows, options.events, options.seconds), encoding="utf-8")
+            found[name] = PHASES[name](node, options)
+            for row in found[name]:
+                print(f"  {row.what}: {row.ours} | {row.theirs}", flush=True)
+    if found.keys() == PHASES.keys():
+        gpu_rows = found.pop("gpu")
+        rows = [row for each in found.values() for row in each]
+        page = as_markdown(rows, gpu_rows, options.events, options.seconds)
+        PAGE.write_text(page, encoding="utf-8")
         print(f"wrote {PAGE}")
     return 0
 

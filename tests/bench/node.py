@@ -122,7 +122,7 @@ def _play_a_usb_nic(container: Container) -> None:
         netdev = f"{USB}/2-1:1.0/net/{DEVICE}"
         for name in ("statistics", "queues"):
             tree.link(f"{netdev}/{name}", f"{_REAL}/{DEVICE}/{name}")
-        _send(
+        send(
             container,
             ["tar", "-C", directory, "-c", "sys"],
             f"mkdir {directory} && tar -x -C {directory}",
@@ -132,7 +132,8 @@ def _play_a_usb_nic(container: Container) -> None:
     )
 
 
-def _send(container: Container, source: list[str], take: str) -> None:
+def send(container: Container, source: list[str], take: str) -> None:
+    """What a program of this machine prints, to a shell command on the node."""
     content = subprocess.run(source, capture_output=True, check=True, timeout=60).stdout
     taken = subprocess.run(
         container.shell(take),

@@ -57,7 +57,7 @@ def measure(node: BenchNode, options: argparse.Namespace) -> list[Row]:
     node.list_in_sysfs()
     try:
         targets = (("nodemend", 19100), ("exporter", 9100))
-        ours, theirs = (_scrape(node, unit, port, options.scrapes) for unit, port in targets)
+        ours, theirs = (cost(node, unit, port, options.scrapes) for unit, port in targets)
     finally:
         names = "".join(f"link del veth{n}a\n" for n in range(PAIRS))
         node.container.write("/run/veths", names)
@@ -66,7 +66,8 @@ def measure(node: BenchNode, options: argparse.Namespace) -> list[Row]:
     return [Row(f"{with_links}: {what}", ours[what], theirs[what]) for what in ours]
 
 
-def _scrape(node: BenchNode, unit: str, port: int, scrapes: int) -> dict[str, str]:
+def cost(node: BenchNode, unit: str, port: int, scrapes: int) -> dict[str, str]:
+    """Of one scrape of a service's port: CPU beyond what it idles at, median time, size."""
     arguments = (node.pid(unit), port, scrapes, f"'{_ACCEPTS}'")
     found = json.loads(node.run_script(_SCRIPT, *arguments, seconds=900))
     return {

@@ -29,6 +29,18 @@ scrape has a connection of its own.
 |---|---|---|
 """
 
+_GPU_HEAD = """
+## GPU memory, beside nvitop-exporter
+
+Both ask the same library once a second, the tests' double of NVML with a Tesla T4
+(`tests/nvml_double`), and tell of every process (`gpu: {top_processes: 200}`). Of the daemon, what
+the GPU adds to its own idling counts, and all of its memory. nvitop asks for more (load, clocks,
+temperature), in vain here; with a driver that answers, it has more to do.
+
+| | nodemend | nvitop-exporter |
+|---|---|---|
+"""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -39,8 +51,12 @@ class Row:
     theirs: str = ""
 
 
-def as_markdown(rows: list[Row], events: int, seconds: int) -> str:
+def as_markdown(rows: list[Row], gpu_rows: list[Row], events: int, seconds: int) -> str:
     """The whole of docs/bench.md."""
     machine = f"{os.cpu_count()} processors, Linux {platform.release().partition('-')[0]}"
-    lines = [f"| {row.what} | {row.ours} | {row.theirs} |" for row in rows]
-    return _HEAD.format(machine=machine, events=events, seconds=seconds) + "\n".join(lines) + "\n"
+    head = _HEAD.format(machine=machine, events=events, seconds=seconds)
+    return head + _table(rows) + _GPU_HEAD + _table(gpu_rows)
+
+
+def _table(rows: list[Row]) -> str:
+    return "".join(f"| {row.what} | {row.ours} | {row.theirs} |\n" for row in rows)

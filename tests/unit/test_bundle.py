@@ -46,7 +46,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     node.probe(answered=True)
     node.let_pass(65)
     node.files.close()
-    store.save(directory, durable_of(node.state))
+    store.STATE.save(directory, durable_of(node.state))
     monkeypatch.setenv("STATE_DIRECTORY", str(directory))
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     conf = tmp_path / "config.yaml"

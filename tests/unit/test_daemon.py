@@ -40,7 +40,7 @@ def test_it_ends_when_told_and_leaves_a_replayable_recording(
 
     assert 0 == daemon.end(signal.SIGTERM)
     assert "nodemend ends: received SIGTERM" in daemon.output
-    assert isinstance(store.load(daemon.state), Durable)
+    assert isinstance(store.STATE.load(daemon.state), Durable)
     assert not (daemon.runtime / "control.sock").exists()
     (segment,) = (daemon.runtime / "recording").glob("*.jsonl")
     replayed = daemon.command("replay", str(segment))

@@ -139,13 +139,13 @@ def test_a_step_in_flight_is_taken_back_before_the_end(
     step = StepInProgress("tune-1", "tune", "verifying", inverse)
     nic = replace(watching().state.nics[CONNECTOR], link=None, step=step)
     (tmp_path / "state").mkdir()
-    store.save(tmp_path / "state", Durable(clock.boot_id(), {CONNECTOR: nic}))
+    store.STATE.save(tmp_path / "state", Durable(clock.boot_id(), {CONNECTOR: nic}))
     daemon = start()
 
     assert 0 == daemon.end(signal.SIGTERM)
     assert "has no verdict yet, and is taken back" in daemon.output
     assert "not taken back: /sys/bus/usb/devices/99-99/devnum is gone" in daemon.output
-    saved = store.load(daemon.state)
+    saved = store.STATE.load(daemon.state)
     assert isinstance(saved, Durable)
     assert (None, True) == (saved.nics[CONNECTOR].step, saved.ended)
 
@@ -173,7 +173,7 @@ def wait_until_saved(daemon: Process, crashes: int) -> None:
     """That it runs is on disk, and how many starts came after a crash."""
     deadline = time.monotonic() + DEADLINE_SECONDS
     while True:
-        saved = store.peek(daemon.state)
+        saved = store.STATE.peek(daemon.state)
         told = isinstance(saved, Durable) and (saved.ended, len(saved.unclean_starts_wall_ns))
         if told == (False, crashes):
             return

@@ -12,7 +12,7 @@ from agent import keeper as keeper_module
 from agent.keeper import Keeper
 from agent.model.facts import KernelLogRead, LinkGone, LinkSeen, TimeReached
 from agent.model.state import Durable
-from agent.store import STATE, Store, load
+from agent.store import STATE, Store
 from tests.builders import LINK, flapped, watching
 
 
@@ -192,4 +192,4 @@ def test_what_is_kept_can_be_loaded(tmp_path: Path) -> None:
     Keeper(store).keep(node.state)
 
     assert store.close(10)
-    assert keeper_module.durable_of(node.state) == load(tmp_path)
+    assert keeper_module.durable_of(node.state) == STATE.load(tmp_path)

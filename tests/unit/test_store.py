@@ -16,17 +16,17 @@ DURABLE = Durable("boot-1", watching().state.nics)
 
 
 def test_nothing_was_ever_saved(tmp_path: Path) -> None:
-    assert store.load(tmp_path) is None
+    assert store.STATE.load(tmp_path) is None
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
-    store.save(tmp_path, DURABLE)
+    store.STATE.save(tmp_path, DURABLE)
 
-    assert DURABLE == store.load(tmp_path)
+    assert DURABLE == store.STATE.load(tmp_path)
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
-    store.save(tmp_path, DURABLE)
+    store.STATE.save(tmp_path, DURABLE)
 
     assert 0o600 == (tmp_path / store.FILE_NAME).stat().st_mode & 0o777
 
@@ -52,21 +52,21 @@ def test_a_file_that_cannot_be_used_is_set_aside(
     path = tmp_path / store.FILE_NAME
     path.write_bytes(content)
 
-    spoiled = store.load(tmp_path)
+    spoiled = store.STATE.load(tmp_path)
 
     assert isinstance(spoiled, store.Spoiled)
     assert reason in spoiled.reason
     assert content == Path(spoiled.path).read_bytes()
-    assert store.load(tmp_path) is None, "the next start begins anew"
+    assert store.STATE.load(tmp_path) is None, "the next start begins anew"
 
 
 def test_a_truncated_file_is_set_aside_at_every_length(tmp_path: Path) -> None:
-    store.save(tmp_path, DURABLE)
+    store.STATE.save(tmp_path, DURABLE)
     whole = (tmp_path / store.FILE_NAME).read_bytes()
     for length in range(0, len(whole) - 2, 7):
         (tmp_path / store.FILE_NAME).write_bytes(whole[:length])
 
-        assert isinstance(store.load(tmp_path), store.Spoiled)
+        assert isinstance(store.STATE.load(tmp_path), store.Spoiled)
 
 
 def test_a_save_says_when_it_is_durable(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_save_says_when_it_is_durable(tmp_path: Path) -> None:
 
     assert done.wait(10)
     assert [True] == answers
-    assert DURABLE == store.load(tmp_path)
+    assert DURABLE == store.STATE.load(tmp_path)
     assert writer.close(10)
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_cannot_be_set_aside_is_not_replaced(
         raise OSError(30, "Read-only file system")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    spoiled = store.load(tmp_path)
+    spoiled = store.STATE.load(tmp_path)
     assert isinstance(spoiled, store.Spoiled)
     assert not spoiled.set_aside
     monkeypatch.undo()
@@ -135,19 +135,19 @@ def test_whatever_goes_wrong_is_heard_of(tmp_path: Path) -> None:
 def test_what_an_older_version_wrote_is_read_with_the_defaults_of_what_it_lacks(
     tmp_path: Path,
 ) -> None:
-    store.save(tmp_path, DURABLE)
+    store.STATE.save(tmp_path, DURABLE)
     path = tmp_path / store.FILE_NAME
     whole = json.loads(path.read_text())
     del whole["durable"]["ended"], whole["durable"]["unclean_starts_wall_ns"]
     path.write_text(json.dumps({**whole, "format": 2}))
-    assert DURABLE == store.load(tmp_path)
+    assert DURABLE == store.STATE.load(tmp_path)
 
     path.write_text(json.dumps({**whole, "format": store.FORMAT}))
-    spoiled = store.load(tmp_path)
+    spoiled = store.STATE.load(tmp_path)
     assert isinstance(spoiled, store.Spoiled), "what this version wrote has all its fields"
     del whole["durable"]["nics"]
     path.write_text(json.dumps({**whole, "format": 2}))
-    spoiled = store.load(tmp_path)
+    spoiled = store.STATE.load(tmp_path)
     assert isinstance(spoiled, store.Spoiled)
     assert "missing field 'nics'" in spoiled.reason
 
@@ -156,5 +156,5 @@ def test_a_peek_leaves_the_file_where_it_is(tmp_path: Path) -> None:
     path = tmp_path / store.FILE_NAME
     path.write_text("{")
 
-    assert isinstance(store.peek(tmp_path), store.Spoiled)
+    assert isinstance(store.STATE.peek(tmp_path), store.Spoiled)
     assert path.exists()

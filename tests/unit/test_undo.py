@@ -43,12 +43,12 @@ def test_nothing_was_cut_off(places: Places) -> None:
 def test_where_the_device_is_another_by_now_nothing_is_done_and_the_record_is_closed(
     places: Places,
 ) -> None:
-    store.save(places.state, cut_off(clock.boot_id()))
+    store.STATE.save(places.state, cut_off(clock.boot_id()))
     fine, words = undo(places)
 
     assert fine
     assert "not taken back, refused: /sys/bus/usb/devices/99-99/devnum is gone" in words
-    durable = store.load(places.state)
+    durable = store.STATE.load(places.state)
     assert isinstance(durable, Durable)
     assert durable.nics[CONNECTOR].step is None
     assert not durable.ended, "a crash stays one"
@@ -56,18 +56,18 @@ def test_where_the_device_is_another_by_now_nothing_is_done_and_the_record_is_cl
 
 
 def test_after_a_reboot_there_is_nothing_left_to_take_back(places: Places) -> None:
-    store.save(places.state, cut_off("another boot"))
+    store.STATE.save(places.state, cut_off("another boot"))
 
     assert (True, NOTHING) == undo(places)
 
 
 def test_beside_a_daemon_it_keeps_its_hands_off(places: Places) -> None:
-    store.save(places.state, cut_off(clock.boot_id()))
+    store.STATE.save(places.state, cut_off(clock.boot_id()))
     with lock(places):
         fine, words = undo(places)
 
     assert (False, True) == (fine, words.startswith("a daemon runs"))
-    durable = store.load(places.state)
+    durable = store.STATE.load(places.state)
     assert isinstance(durable, Durable)
     assert durable.nics[CONNECTOR].step is not None
 
