@@ -124,6 +124,16 @@ FAULTS: tuple[Fault, ...] = (
         ("renew_addresses",),
         "it has no address any more",
     ),
+    # Somebody may have meant it, which it is asked for once. Nobody else has a default route.
+    Fault(
+        "unrouted",
+        "wedged",
+        ("unrouted",),
+        _seconds(5),
+        ("renew_addresses",),
+        "the default route by it is gone",
+        once=True,
+    ),
     # Setting the link up submits the interrupt transfer anew (r8152.c, rtl8152_open; F1).
     Fault(
         "carrier_lies",

@@ -38,6 +38,7 @@ CONTROL_ERROR_SECONDS = 60
 # Renewing takes a moment. A switch that has just started forwards nothing for half a minute, and
 # DHCP begins after that.
 UNADDRESSED_SECONDS, NOT_YET_ADDRESSED_SECONDS = 15, 180
+UNROUTED_SECONDS = 10  # the route follows the address at once, or not at all
 
 _BEST = HEALTH_STATES[-1]
 _SUPERSPEED_BITS = 5_000_000_000
@@ -164,6 +165,13 @@ def _unaddressed(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
     return f"it has a carrier and no address: it {had}; {whose}"
 
 
+def _unrouted(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
+    since_ns = nic.senses.unrouted_since_ns
+    if not _carries(nic) or since_ns is None or _recent(since_ns, UNROUTED_SECONDS, at):
+        return None
+    return "it has an address, and the node's default route, which went by it, is gone"
+
+
 def _flapping(nic: Nic, policy: Policy, at: Stamp) -> str | None:
     since_ns = at.boottime_ns - policy.flapping.within_ns
     flaps = sum(1 for time_ns in nic.flap_times_ns if time_ns > since_ns)
@@ -257,6 +265,7 @@ CHECKS: tuple[Check, ...] = (
     Check("wedged", "tx_timeout", _tx_timeout),
     Check("wedged", "silence", _silence),
     Check("wedged", "unaddressed", _unaddressed),
+    Check("wedged", "unrouted", _unrouted),
     Check("flapping", "flapping", _flapping),
     Check("degraded", "slow_link", _slow_link),
     Check("degraded", "usb2", _usb2),

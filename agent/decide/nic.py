@@ -158,6 +158,7 @@ def _restored(nic: Nic, at: Stamp, *, same_boot: bool) -> Nic:
         step=None,
         climb=None,
         own_driver_seen=False,  # the kernel may be another one
+        routed=False,  # and so may the configuration
         tune_settled=None,
     )
 

@@ -232,7 +232,13 @@ def _is_shown(nic: Nic, climb: Climb) -> bool:
 
 
 def _is_answered(nic: Nic, step: StepInProgress) -> bool:
-    """Since the step: the gateway, where one is known; else the device itself."""
+    """Since the step: the gateway, where one is known; else the device itself.
+
+    One that is asked by an address alone may answer, while the node's route by it is not back.
+    """
+    uplink = nic.senses.uplink
+    if nic.routed and (uplink is None or not uplink.default_route):
+        return False
     if not nic.gateway_known:
         return nic.climb is not None and nic.climb.proved
     answered_ns = nic.senses.reach.answered_ns

@@ -110,6 +110,7 @@ class Senses:
     reach: Reach = field(default_factory=Reach)
     was_addressed: bool = False  # since the carrier is there
     unaddressed_since_ns: int | None = None
+    unrouted_since_ns: int | None = None
     witness_asked_ns: int | None = None
     speed_asked: bool = False  # since the carrier is there
     speed_asked_ns: int | None = None
@@ -148,6 +149,7 @@ class Nic:
     best_usb_speed_bits: int = 0  # that this adapter was ever seen with
     own_driver_seen: bool = False  # r8152 had it, in this boot
     uplink_seen: bool = False  # it carried a default route once
+    routed: bool = False  # with a default route when last addressed, and no other device has one
     gateway_known: str = ""  # the one that answered last
     device_known: str = ""  # what the interface was called then
     witness_known: str = ""  # the k3s server, where it answered on this NIC

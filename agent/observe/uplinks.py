@@ -54,7 +54,8 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
         is_port = len(above) > 1 or layer3 != netdev.name
         addressed = True if addressed_devices & set(above) else None if is_port else False
         service = network_service.service_of(ifindex, root)
-        uplink = Uplink(ifindex, layer3, gateway, has_route, witness, addressed, service)
+        elsewhere = bool(devices - set(above))
+        uplink = Uplink(ifindex, layer3, gateway, has_route, witness, addressed, service, elsewhere)
         uplinks.append(uplink)
     return tuple(uplinks)
 

@@ -21,6 +21,8 @@ NEXT_STEPS: Mapping[str, str] = {
     "the adapter out and put it back.",
     "unaddressed": "See whether the DHCP server is there. `networkctl status {device}`, or "
     "`nmcli device show {device}`, says what became of it.",
+    "unrouted": "`networkctl reconfigure {device}`, or `nmcli device reapply {device}`, sets its "
+    "routes anew. `journalctl -u systemd-networkd` says what became of them.",
     "flapping": "Change the cable, then the switch's port, then the adapter: in this order.",
     "slow_link": "Change the cable: one broken pair is enough. See what the switch's port can do.",
     "usb2": "Plug it into a USB 3 port, without a hub or extension in between.",

@@ -52,6 +52,9 @@ def _deaf_while_the_switch_restarts(uplink: Uplink, adapter: Rtl8156) -> None:
     adapter.fault("intr_dead")
     adapter.link_down()
     uplink.wait_until_told("step_began", "link_bounce")
+    # Not while it is on its way up: its carrier would come twice, over which networkd 252 may give
+    # up on the link. That is another story.
+    uplink.machine.wait_until(f"grep -qx 0 {SYSFS}/carrier")
     adapter.link_up()
 
 
@@ -105,6 +108,10 @@ def lose_name(uplink: Uplink, _adapter: Rtl8156) -> None:
 
 def lose_addresses(uplink: Uplink, _adapter: Rtl8156) -> None:
     uplink.machine.run(f"ip address flush dev {DEVICE}")
+
+
+def lose_default_route(uplink: Uplink, _adapter: Rtl8156) -> None:
+    uplink.machine.run(f"ip route del default dev {DEVICE}")
 
 
 def _plug_switched_off(uplink: Uplink, _adapter: Rtl8156) -> None:
@@ -183,6 +190,13 @@ BREAKAGES: tuple[Breakage, ...] = (
     Breakage(
         "its addresses are gone",
         lose_addresses,
+        ("renew_addresses",),
+        "all others: the link is well",
+        keeps_ifindex=True,
+    ),
+    Breakage(
+        "the default route by it is gone",
+        lose_default_route,
         ("renew_addresses",),
         "all others: the link is well",
         keeps_ifindex=True,

@@ -37,6 +37,7 @@ class Hardware:
     phy_hung: bool = False  # no carrier, with a cable
     mute: bool = False  # nothing passes, and nothing is said of it
     addressed: bool = True  # whoever manages it has given it an address
+    routed: bool = True  # and, with it, the default route
     nameless: bool = False  # udev makes no name for it: no configuration reaches it
     name: str = ""
     generic: bool = False  # comes up in the wrong configuration, until that is chosen anew
@@ -78,7 +79,7 @@ class Hardware:
     @property
     def faulty(self) -> bool:
         hangs = (self.wedged, self.registers_dead, self.tx_hung, self.deaf, self.phy_hung)
-        faults = (*hangs, self.mute, not self.addressed)
+        faults = (*hangs, self.mute, not self.addressed, not self.routed)
         generic = self.generic or self.driver == DRIVERS[GENERIC_CONFIGURATION]
         return any(faults) or self.fallen or generic or self.name != self.udev_name
 
@@ -154,7 +155,7 @@ class Hardware:
             return None
         if self.name != self.udev_name:
             return None
-        gateway = gateway if self.addressed else None
+        gateway = gateway if self.addressed and self.routed else None
         has_route = gateway is not None
         addressed = self.addressed if network_service is not None else None
         return Uplink(

@@ -154,7 +154,8 @@ class Kernel:
         nic.left_off.pop("admin", None)
         if nic.admin_up == up:
             return
-        nic.admin_up, nic.deaf, nic.newcomer, nic.addressed = up, False, False, True
+        nic.admin_up, nic.deaf, nic.newcomer = up, False, False
+        nic.addressed = nic.routed = True
         nic.ordered_down_ns = None
         self.happened(nic, "switched", cause)
         if nic.carrier:

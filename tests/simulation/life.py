@@ -35,7 +35,7 @@ HEALED_SECONDS = 170
 TOLD_LAST = 20
 # What may happen grows, and with it every life changes: those that are on record as regressions are
 # lived as they were in their time. The second one knows pauses, full disks, silence, half a help.
-ERAS = 2
+ERAS = 3
 
 
 class LifeFailed(AssertionError):
@@ -117,7 +117,7 @@ class Life:
 
     def _begin_second_era(self) -> None:
         dice = self.random
-        self.world.is_later = True
+        self.world.is_later, self.world.is_latest = True, self.era > 2
         self.performing.halves = dice.choice((0, 0, 0.3))
         self.answers.server = SERVER if dice.random() < 0.5 else None
         self.answers.manages = "networkd" if self.kernel.networkd else None

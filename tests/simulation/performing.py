@@ -76,7 +76,7 @@ class Performing:
             case RenewAddresses():
                 self._check(action, nic)
                 yield from self._write(nic)
-                nic.addressed = True
+                nic.addressed = nic.routed = True
             case PowerCyclePort() | PowerPortOn():
                 yield from self._power(action, nic)
             case RestartUnits():

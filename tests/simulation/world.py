@@ -20,6 +20,7 @@ class World:
     def __init__(self, kernel: Kernel) -> None:
         self.kernel, self._random = kernel, kernel.random
         self.is_later = False  # knows the faults that were added later
+        self.is_latest = False  # and those that were added after them
         self.false_alarms = False  # a message that nothing is behind
         self.replaced: Callable[[Hardware], None] = lambda _nic: None
         for nic in kernel.nics.values():
@@ -81,6 +82,8 @@ class World:
         }
         if self.is_later:
             faults |= {"mute": self._mute, "unaddressed": self._unaddressed}
+        if self.is_latest:
+            faults |= {"unrouted": self._unrouted}
         name = self._random.choice(list(faults))
         faults[name](nic)
         self.look(nic)
@@ -125,6 +128,10 @@ class World:
 
     def _addressed(self, nic: Hardware) -> None:
         nic.addressed = True
+
+    def _unrouted(self, nic: Hardware) -> None:
+        """Whoever manages it gave up half-way, or somebody took the route."""
+        nic.routed = False
 
     def _phy(self, nic: Hardware) -> None:
         nic.phy_hung, nic.cures = True, self._cures("usb_reset")
@@ -250,7 +257,7 @@ class World:
     def _mend(self, nic: Hardware) -> None:
         nic.wedged = nic.registers_dead = nic.tx_hung = nic.deaf = nic.phy_hung = False
         nic.fallen = nic.generic = nic.mute = False
-        nic.addressed = True
+        nic.addressed = nic.routed = True
 
     def up_since(self, nic: Hardware, seconds: float) -> bool:
         """Healthy, and for so long."""

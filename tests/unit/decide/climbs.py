@@ -134,8 +134,11 @@ class Climbing:
         self.adapter = adapter
         self.take(AdapterRead(self.at, self.link.ifindex, adapter))
 
-    def routes(self, *, addressed: bool = True) -> None:
-        self.take(UplinksRead(self.at, (self.uplink(addressed=addressed),)))
+    def routes(self, *, addressed: bool = True, routed: bool = True) -> None:
+        uplink = self.uplink(addressed=addressed)
+        if not routed:
+            uplink = replace(uplink, gateway=None, default_route=False)
+        self.take(UplinksRead(self.at, (uplink,)))
 
     def uplink(self, *, addressed: bool = True) -> Uplink:
         gateway = GATEWAY if addressed else None

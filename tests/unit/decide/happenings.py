@@ -69,6 +69,11 @@ def _unaddressed(point: Climbing) -> None:
     point.pass_seconds(15)
 
 
+def _unrouted(point: Climbing) -> None:
+    point.routes(routed=False)
+    point.pass_seconds(10)
+
+
 def _sends_nothing(point: Climbing) -> None:
     counters = point.nic.senses.counters
     point.count(tx_timeouts=1 + (counters.tx_timeouts if counters else 0))
@@ -98,6 +103,7 @@ COMES: Mapping[str, Happening] = {
     "wrong_driver": Happening(partial(_on_driver, "cdc_ncm", 2), partial(_is_driver, "r8152")),
     "lost_name": Happening(lambda p: p.see(replace(p.link, device="eth0")), _up),
     "unaddressed": Happening(_unaddressed, _up),
+    "unrouted": Happening(_unrouted, _up),
     "carrier_lies": Happening(lambda p: p.log("interrupt_stopped"), _up),
     "silent": Happening(_silence, _up),
     "no_carrier": Happening(lambda p: p.see(lost(p.link)), _up),
@@ -115,6 +121,7 @@ PASSES: Mapping[str, Happening] = {
     "wrong_driver": Happening(partial(_on_driver, "r8152", 1), partial(_is_driver, "cdc_ncm")),
     "lost_name": Happening(lambda p: p.see(replace(p.link, device=LINK.device)), _there),
     "unaddressed": Happening(Climbing.routes, _up),
+    "unrouted": Happening(Climbing.routes, _up),
     "carrier_lies": Happening(lambda p: p.log("usb_reset"), _there),
     "silent": Happening(lambda p: p.probed(GATEWAY, answered=True), _up),
     "no_carrier": Happening(

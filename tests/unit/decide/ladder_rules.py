@@ -38,6 +38,7 @@ EVIDENCE: dict[str, tuple[str, tuple[str, ...]]] = {
     "wrong_driver": ("wrong_driver", ()),
     "lost_name": ("lost_name", ()),
     "unaddressed": ("unaddressed", ()),
+    "unrouted": ("unrouted", ()),
     "carrier_lies": ("interrupt_stopped", ("gateway silent",)),
     "silent": ("silence", ("gateway silent", "server silent")),
     "no_carrier": ("no_carrier", ()),

@@ -264,6 +264,35 @@ def test_lost_addresses_are_renewed_by_whoever_manages_the_link(
     ]
 
 
+def test_a_step_after_which_the_default_route_is_not_back_has_not_helped_and_it_is_renewed() -> (
+    None
+):
+    """The gateway answers ARP, and nothing leaves the node (networkd 252 gave up on the link)."""
+    node = climber()
+    with_uplink(node, addressed=True, network_service="networkd")
+    node.log("gave_up")
+    action = node.until_a_step()
+    assert action is not None
+    node.end(action)
+    node.log("usb_reset")
+    way = Uplink(LINK.ifindex, LINK.device, None, False, addressed=True)
+    node.read_uplinks(replace(way, network_service="networkd"))
+    node.probe(answered=True)
+    renewing = node.until_a_step()
+
+    assert ["usb_reset", "renew_addresses"] == [action.step, renewing and renewing.step]
+    (failed,) = [told for told in node.told if isinstance(told, StepFailed)]
+    assert "after it, the default route by it is gone" == failed.detail
+    assert renewing is not None
+    node.end(renewing)
+    with_uplink(node, addressed=True, network_service="networkd")
+    node.probe(answered=True)
+    node.wait(3)
+    assert [told.step for told in node.told if isinstance(told, NicRecovered)] == [
+        "renew_addresses"
+    ]
+
+
 def test_lost_addresses_that_nobody_manages_are_somebodys_affair() -> None:
     node = climber()
     with_uplink(node, addressed=True, network_service=None)

@@ -37,6 +37,7 @@ ADDRESSED = Uplink(
     network_service="networkd",
 )
 UNADDRESSED = replace(ADDRESSED, gateway=None, default_route=False, addressed=False)
+UNROUTED = replace(ADDRESSED, gateway=None, default_route=False)
 GENERIC = replace(ADAPTER, driver="cdc_ncm")
 NO_MAC = replace(ADAPTER, mac_assignment=1)
 
@@ -87,6 +88,11 @@ SCENES: dict[str, tuple[Callable[[UplinkNode], object], str, type]] = {
     "unaddressed": (
         lambda n: [n.read_uplinks(ADDRESSED), n.read_uplinks(UNADDRESSED), n.pass_time(20)],
         "it has a carrier and no address: it lost its addresses while its carrier stayed; networkd",
+        NicWedged,
+    ),
+    "unrouted": (
+        lambda n: [n.read_uplinks(ADDRESSED), n.read_uplinks(UNROUTED), n.pass_time(15)],
+        "it has an address, and the node's default route, which went by it, is gone",
         NicWedged,
     ),
     "flapping": (lambda n: n.see(flapped(LINK, 3)), "3 flaps within 300 s", NicFlapping),
@@ -224,6 +230,45 @@ def test_an_address_that_was_there_before_the_nic_was_known_was_there() -> None:
     node.pass_time(20)
 
     assert "it lost its addresses while its carrier stayed" in node.evidence
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        pytest.param(lambda n: n.read_uplinks(replace(UNROUTED, default_elsewhere=True)), id="now"),
+        pytest.param(
+            lambda n: [
+                n.read_uplinks(replace(UNROUTED, default_elsewhere=True)),
+                n.read_uplinks(UNROUTED),
+            ],
+            id="and then no more",
+        ),
+    ],
+)
+def test_a_default_route_that_went_to_another_device_is_not_missed(
+    node: UplinkNode, elsewhere: Callable[[UplinkNode], object]
+) -> None:
+    node.read_uplinks(ADDRESSED)
+    elsewhere(node)
+    node.pass_time(60)
+
+    assert "healthy" == node.health
+
+
+def test_a_default_route_that_does_not_come_back_with_the_carrier_is_missed(
+    node: UplinkNode,
+) -> None:
+    node.read_uplinks(ADDRESSED)
+    node.see(lost(LINK))
+    node.pass_time(60)
+    assert "default route" not in node.evidence
+    node.see(returned(lost(LINK)))
+    node.read_uplinks(UNROUTED)
+    node.pass_time(15)
+    assert "the node's default route, which went by it, is gone" in node.evidence
+    node.read_uplinks(ADDRESSED)
+
+    assert "healthy" == node.health
 
 
 def test_a_driver_whose_interface_was_set_up_anew_listens_again(node: UplinkNode) -> None:

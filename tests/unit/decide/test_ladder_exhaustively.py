@@ -49,6 +49,7 @@ GRANTED: Mapping[str, tuple[StepName, ...]] = {
     "wrong_driver": ("usb_config_cycle",),
     "lost_name": ("restore_name",),
     "unaddressed": ("renew_addresses",),
+    "unrouted": ("renew_addresses",),
     "carrier_lies": ("link_bounce", *_WHOLE_DEVICE),
     "silent": ("usb_reset",),
     "no_carrier": ("link_bounce", "usb_reset"),

@@ -79,8 +79,9 @@ class Machine:
         self._routes6.unlink()
 
     def uplinks(self) -> tuple[Uplink, ...]:
-        """Which way each leads; what of addresses is a test of its own."""
-        return tuple(replace(u, addressed=None, network_service=None) for u in self.read())
+        """Which way each leads; what of addresses and of other devices are tests of their own."""
+        plain = {"addressed": None, "network_service": None, "default_elsewhere": False}
+        return tuple(replace(u, **plain) for u in self.read())  # type: ignore[arg-type]
 
     def without_addresses(self) -> None:
         self._routes4.write_text(HEADER4)
@@ -270,6 +271,20 @@ def test_a_port_need_not_have_an_address_and_its_bridge_may(machine: Machine) ->
     assert [None] == [u.addressed for u in machine.read()]
     machine.route4("br0", flags=UP, to=("192.168.1.0", "255.255.255.0"))
     assert [True] == [u.addressed for u in machine.read()]
+
+
+def test_a_default_route_of_another_device_is_told_whatever_that_is(machine: Machine) -> None:
+    machine.route4("eth0", "192.168.1.254")
+    assert [False] == [u.default_elsewhere for u in machine.read()]
+    machine.route4("tun0", flags=UP)
+    assert [True] == [u.default_elsewhere for u in machine.read()]
+
+
+def test_a_default_route_of_its_bridge_is_its_own(machine: Machine) -> None:
+    machine.virtual("br0", 5)
+    machine.stack("eth0", "br0")
+    machine.route4("br0", "192.168.1.254")
+    assert [False] == [u.default_elsewhere for u in machine.read()]
 
 
 def test_who_manages_it_is_told(machine: Machine) -> None:
