@@ -158,7 +158,7 @@ def _sensed(nic: Nic, before: Link, change: CarrierChange) -> Nic:
         nic = replace(nic, kernel_seen=seen)
     if change.changed or not (nic.link and is_up(nic.link)):
         senses = replace(nic.senses, reach=Reach(), speed_asked=False)
-        senses = replace(senses, was_addressed=False)
+        senses = replace(senses, was_addressed=False, uplink_ns=None)
         senses = replace(senses, unaddressed_since_ns=None, unrouted_since_ns=None)
         nic = replace(nic, senses=senses, speed_bits=None, speed_carrier_ups=None)
     return nic

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide import aftercare, incident, outcome, raising
-from agent.decide.carrier import is_up
+from agent.decide import aftercare, incident, outcome, proof, raising
 from agent.decide.decision import SECOND_NS, NicDecision
 from agent.decide.faults import REGISTERS, fault_of
 from agent.decide.ladder import BY_STEP, Rung
@@ -183,8 +182,9 @@ def look(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
         return undo(nic, at) if step.inverse is not None else verify(nic, at)
     told_ns = (step.ended_ns or 0) + LATE_SECONDS * SECOND_NS
     is_told = at.boottime_ns >= told_ns or bool(nic.gateway_known)
-    well = is_told and is_well(nic, policy) and _is_shown(nic, climb)
-    if step.phase == "verifying" and well and _is_answered(nic, step):
+    well = is_told and proof.is_well(nic, policy) and proof.is_shown(nic, climb)
+    is_answered = step.phase == "verifying" and well and proof.is_answered(nic, step)
+    if is_answered and proof.is_routed(nic, step):
         if aftercare.is_due(nic, step):
             return aftercare.begin(nic, climb, step, at)
         return outcome.verified(nic, climb, step, policy, at)
@@ -205,6 +205,9 @@ def look(nic: Nic, policy: Policy, at: Stamp) -> NicDecision:
     ):
         return outcome.failed(nic, "unverified", f"after it, {other.words}", at)
     nic, raised = raising.set_up(nic, climb, at)
+    if is_answered:
+        nic, asked = proof.ask_for_routes(nic, step, at)
+        return nic, (*raised, *asked)
     if step.phase != "checking":
         return nic, raised
     nic, asked = aftercare.ask_again(nic, step, at)
@@ -219,30 +222,6 @@ def restored(nic: Nic) -> Nic:
     if nic.step is None or nic.climb is None or nic.climb.phase != "stepping":
         return nic
     return replace(nic, step=replace(nic.step, phase="verifying", ended_ns=None))
-
-
-def is_well(nic: Nic, policy: Policy) -> bool:
-    """A carrier, and no fault."""
-    return nic.link is not None and is_up(nic.link) and fault_of(nic, policy) is None
-
-
-def _is_shown(nic: Nic, climb: Climb) -> bool:
-    """A link that came up has no speed yet, which is no proof that it is fast enough."""
-    return climb.fault != "slow_link" or nic.speed_bits is not None
-
-
-def _is_answered(nic: Nic, step: StepInProgress) -> bool:
-    """Since the step: the gateway, where one is known; else the device itself.
-
-    One that is asked by an address alone may answer, while the node's route by it is not back.
-    """
-    uplink = nic.senses.uplink
-    if nic.routed and (uplink is None or not uplink.default_route):
-        return False
-    if not nic.gateway_known:
-        return nic.climb is not None and nic.climb.proved
-    answered_ns = nic.senses.reach.answered_ns
-    return answered_ns is not None and answered_ns > (step.ended_ns or 0)
 
 
 def _overdue(
@@ -260,9 +239,9 @@ def _overdue(
         return outcome.failed(nic, "timed_out", "and what it left off may still be off", at)
     if step.phase == "caring":  # the actor never leaves an action without a word; a restart may
         return aftercare.begin(nic, climb, step, at)
-    if step.phase == "checking" and is_well(nic, policy):
+    if step.phase == "checking" and proof.is_well(nic, policy):
         return _after_checking(nic, climb, step, policy, at)
-    if step.phase == "verifying" and is_well(nic, policy) and climb.proved:
+    if step.phase == "verifying" and proof.is_well(nic, policy) and climb.proved:
         return outcome.link_only(
             nic, climb, step, f"{nic.gateway_known} does not answer", policy, at
         )

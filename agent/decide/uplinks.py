@@ -29,7 +29,7 @@ def apply(state: State, fact: UplinksRead, policy: Policy) -> Decision:
     state = replace(state, uplinks=found, uplinks_asked=False, uplinks_answered=True)
     for nic in tuple(state.nics.values()):
         if nic.link is not None:
-            led = _led(nic, found.get(nic.link.ifindex))
+            led = _led(_read(nic, fact.at), found.get(nic.link.ifindex))
             state = links.with_nic(state, _routed(_addressed(led, fact.at), fact.at))
     outputs: list[Output] = []
     if any(_leads_nowhere(nic.senses) for nic in state.nics.values()):
@@ -38,6 +38,10 @@ def apply(state: State, fact: UplinksRead, policy: Policy) -> Decision:
         state, more = adoption.consider(state, bystander, policy, fact.at)
         outputs.extend(more)
     return state, tuple(outputs)
+
+
+def _read(nic: Nic, at: Stamp) -> Nic:
+    return replace(nic, senses=replace(nic.senses, uplink_ns=at.boottime_ns))
 
 
 def _led(nic: Nic, uplink: Uplink | None) -> Nic:

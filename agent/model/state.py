@@ -33,6 +33,7 @@ class StepInProgress:
     well_ns: int | None = None  # since when the link is well, and the node is looked at
     node: NodeHealth | None = None  # as answered since then
     node_asked_ns: int = 0
+    routes_asked_ns: int = 0
     cared: bool = False  # units were restarted, once
     care_failure: str = ""  # why they were not, in words
 
@@ -107,6 +108,7 @@ class Senses:
     """What is known of a NIC just now. Not kept over a restart: it is found out anew."""
 
     uplink: Uplink | None = None
+    uplink_ns: int | None = None  # when it was read, since the carrier is there
     reach: Reach = field(default_factory=Reach)
     was_addressed: bool = False  # since the carrier is there
     unaddressed_since_ns: int | None = None

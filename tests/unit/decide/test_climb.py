@@ -275,9 +275,10 @@ def test_a_step_after_which_the_default_route_is_not_back_has_not_helped_and_it_
     assert action is not None
     node.end(action)
     node.log("usb_reset")
+    node.probe(answered=True)
+    assert not [told for told in node.told if isinstance(told, NicRecovered)]
     way = Uplink(LINK.ifindex, LINK.device, None, False, addressed=True)
     node.read_uplinks(replace(way, network_service="networkd"))
-    node.probe(answered=True)
     renewing = node.until_a_step()
 
     assert ["usb_reset", "renew_addresses"] == [action.step, renewing and renewing.step]
