@@ -24,8 +24,8 @@ kube-prometheus ships:
 Prometheus asks over a link of its own. On a node whose only link is the one that fails it would see
 less: while it is down, nothing at all.
 
-Seconds are since the fault. Samples are those of `node_network_up` from the fault until half a
-minute after it was over; "no series" are scrapes in which the link had none. What stays so until
+Seconds are since the fault. Samples are those of `node_network_up` from the fault until a scrape or
+two after it was over; "no series" are scrapes in which the link had none. What stays so until
 somebody goes there has no time after which it was well. The machine is emulated in software, about
 ten times slower than a real one.
 

@@ -44,6 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         is_elsewhere = (item.path.stem in SERVICE_MODULES) != (release == "trixie")
         if ("machine" in parameters and is_elsewhere) or item.path.stem in LAB_MODULES:
             item.add_marker("full")
+        # One of the processes boots the second release's machine, the other one need not.
+        is_second = "machine" in parameters and release == "trixie"
+        item.add_marker(pytest.mark.xdist_group("trixie" if is_second else item.path.stem))
 
 
 @pytest.hookimpl(wrapper=True)
