@@ -49,7 +49,11 @@ def play(machine: VirtualMachine, *more: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "reason"), [("hang", "no sample within 6 s"), ("crash", "killed by SIGSEGV")]
+    ("how", "reason"),
+    [
+        ("hang", "no sample within 6 s"),
+        pytest.param("crash", "killed by SIGSEGV", marks=pytest.mark.full),
+    ],
 )
 def test_a_sampler_that_fails_while_the_nic_is_repaired(
     beside_a_gpu: Uplink, adapter: Rtl8156, how: str, reason: str

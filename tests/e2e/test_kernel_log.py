@@ -65,6 +65,7 @@ def test_each_message_counts_once_over_a_restart_and_a_kill(
     assert 0 == counted(uplink, LOST)
 
 
+@pytest.mark.full
 def test_what_was_overwritten_is_counted_and_told(uplink: Uplink) -> None:
     machine = uplink.machine
     machine.run("sysctl -q -w kernel.printk_devkmsg=on; systemctl kill -s STOP nodemend")

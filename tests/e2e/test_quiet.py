@@ -104,6 +104,7 @@ def test_a_gateway_that_ignores_arp(machine: VirtualMachine, adapter: Rtl8156) -
         uplink.close()
 
 
+@pytest.mark.full
 def test_a_saturated_link(repaired: Uplink) -> None:
     repaired.machine.run(
         f"timeout 12 ping -f -s 1400 -I {DEVICE} {GATEWAY} > /dev/null; true", timeout_seconds=60
@@ -114,6 +115,7 @@ def test_a_saturated_link(repaired: Uplink) -> None:
     assert [] == repaired.steps()
 
 
+@pytest.mark.full
 def test_a_starved_processor(repaired: Uplink) -> None:
     repaired.machine.run(f"{STARVE}; wait", timeout_seconds=240)
     wait_for_probes(repaired, 3)

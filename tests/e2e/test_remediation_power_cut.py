@@ -16,19 +16,17 @@ from tests.e2e.uplink import cared_for
 from tests.lab.machine import VirtualMachine
 from tests.lab.rtl8156.client import Rtl8156
 
-pytestmark = pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.parametrize("machine", ["bookworm"], indirect=True),
+]
 
 WANTS = "/etc/systemd/system/multi-user.target.wants"
 UNITS = ("rtl8156.service", "nodemend.service")
 # A device forgets over a power cut what was off: the moments differ in what is on the disk alone.
 ALL_MOMENTS_OF = ("usb_reset", "port_power")
 CASES = [
-    pytest.param(
-        step,
-        moment,
-        id=f"{step}, {moment}",
-        marks=[] if (step, moment) == ("usb_reset", "half done") else [pytest.mark.full],
-    )
+    pytest.param(step, moment, id=f"{step}, {moment}")
     for step in STEPS
     for moment in MOMENTS
     if moment == "half done" or step in ALL_MOMENTS_OF

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.service import Daemon
 from tests.e2e.test_flap import wait_for
 from tests.lab.machine import VirtualMachine
@@ -43,6 +45,7 @@ def test_in_observe_mode_it_is_only_told(machine: VirtualMachine, adapter: Rtl81
     assert "auto" == machine.read(path).strip()
 
 
+@pytest.mark.full
 def test_an_adapter_that_is_not_matched_is_left_alone(
     machine: VirtualMachine, adapter: Rtl8156
 ) -> None:
