@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.model.identity import Link
+from agent.model.state import Nic
 
 _COUNTER_MODULUS = 1 << 32  # IFLA_CARRIER_*_COUNT are 32 bits wide and wrap
 
@@ -69,3 +70,8 @@ def _behind(count: int, other: int) -> bool:
 
 def _delta(before: int, after: int) -> int:
     return (after - before) % _COUNTER_MODULUS
+
+
+def carries(nic: Nic) -> bool:
+    """Whether it has an interface, set up, with a carrier."""
+    return nic.link is not None and is_up(nic.link)

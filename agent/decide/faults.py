@@ -115,6 +115,16 @@ FAULTS: tuple[Fault, ...] = (
         "it has lost its name",
         gateway="ask",
     ),
+    # Setting a link up shows a carrier for a moment, until its driver has looked. networkd 252
+    # begins to configure, fails, and leaves it so when the carrier comes: our own steps do that.
+    Fault(
+        "unconfigured",
+        "wedged",
+        ("unconfigured",),
+        _seconds(0),
+        ("renew_addresses",),
+        "networkd gave up on it",
+    ),
     # Its DHCP lease lapsed, or somebody took its addresses: who manages it has the configuration.
     Fault(
         "unaddressed",

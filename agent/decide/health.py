@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from agent.decide import reach
-from agent.decide.carrier import is_down, is_up
+from agent.decide import addressing, reach
+from agent.decide.carrier import carries, is_down
 from agent.decide.decision import SECOND_NS, Decision, NicDecision
 from agent.decide.kernel_log import came_last
 from agent.decide.links import look_after
@@ -35,10 +35,6 @@ PASSING_STATES: tuple[HealthState, ...] = ("disabled", "down", "healthy")
 SETTLE_SECONDS = 1
 LEAVE_SECONDS = 3  # from being set down to being gone: on a busy node unregistering takes its time
 CONTROL_ERROR_SECONDS = 60
-# Renewing takes a moment. A switch that has just started forwards nothing for half a minute, and
-# DHCP begins after that.
-UNADDRESSED_SECONDS, NOT_YET_ADDRESSED_SECONDS = 15, 180
-UNROUTED_SECONDS = 10  # the route follows the address at once, or not at all
 
 _BEST = HEALTH_STATES[-1]
 _SUPERSPEED_BITS = 5_000_000_000
@@ -145,31 +141,13 @@ def _gave_up(nic: Nic, _policy: Policy, _at: Stamp) -> str | None:
 
 
 def _tx_timeout(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
-    if not _carries(nic) or not _recent(nic.senses.tx_timeout_ns, TX_TIMEOUT_SECONDS, at):
+    if not carries(nic) or not _recent(nic.senses.tx_timeout_ns, TX_TIMEOUT_SECONDS, at):
         return None
     return "the kernel's transmit watchdog fired: a packet was never sent (tx_timeout rises)"
 
 
 def _silence(nic: Nic, policy: Policy, _at: Stamp) -> str | None:
-    return reach.silence_in_words(nic, policy) if _carries(nic) else None
-
-
-def _unaddressed(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
-    senses, since_ns = nic.senses, nic.senses.unaddressed_since_ns
-    seconds = UNADDRESSED_SECONDS if senses.was_addressed else NOT_YET_ADDRESSED_SECONDS
-    if not _carries(nic) or since_ns is None or _recent(since_ns, seconds, at):
-        return None
-    had = "lost its addresses while its carrier stayed" if senses.was_addressed else "got none"
-    service = senses.uplink.network_service if senses.uplink is not None else None
-    whose = f"{service} manages it" if service else "neither networkd nor NetworkManager manages it"
-    return f"it has a carrier and no address: it {had}; {whose}"
-
-
-def _unrouted(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
-    since_ns = nic.senses.unrouted_since_ns
-    if not _carries(nic) or since_ns is None or _recent(since_ns, UNROUTED_SECONDS, at):
-        return None
-    return "it has an address, and the node's default route, which went by it, is gone"
+    return reach.silence_in_words(nic, policy) if carries(nic) else None
 
 
 def _flapping(nic: Nic, policy: Policy, at: Stamp) -> str | None:
@@ -249,10 +227,6 @@ def _errors(nic: Nic, _policy: Policy, at: Stamp) -> str | None:
     return nic.senses.errors_words if _recent(nic.senses.errors_ns, ERRORS_SECONDS, at) else None
 
 
-def _carries(nic: Nic) -> bool:
-    return nic.link is not None and is_up(nic.link)
-
-
 def _recent(time_ns: int | None, seconds: int, at: Stamp) -> bool:
     return time_ns is not None and at.boottime_ns - time_ns < seconds * SECOND_NS
 
@@ -264,8 +238,9 @@ CHECKS: tuple[Check, ...] = (
     Check("wedged", "driver_gave_up", _gave_up),
     Check("wedged", "tx_timeout", _tx_timeout),
     Check("wedged", "silence", _silence),
-    Check("wedged", "unaddressed", _unaddressed),
-    Check("wedged", "unrouted", _unrouted),
+    Check("wedged", "unconfigured", addressing.unconfigured),
+    Check("wedged", "unaddressed", addressing.unaddressed),
+    Check("wedged", "unrouted", addressing.unrouted),
     Check("flapping", "flapping", _flapping),
     Check("degraded", "slow_link", _slow_link),
     Check("degraded", "usb2", _usb2),

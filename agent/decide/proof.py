@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide.carrier import is_up
+from agent.decide.carrier import carries
 from agent.decide.decision import SECOND_NS, NicDecision
 from agent.decide.faults import fault_of
 from agent.model.identity import Stamp
@@ -15,7 +15,7 @@ from agent.model.state import Climb, Nic, StepInProgress
 
 def is_well(nic: Nic, policy: Policy) -> bool:
     """A carrier, and no fault."""
-    return nic.link is not None and is_up(nic.link) and fault_of(nic, policy) is None
+    return carries(nic) and fault_of(nic, policy) is None
 
 
 def is_shown(nic: Nic, climb: Climb) -> bool:
@@ -36,6 +36,15 @@ def is_routed(nic: Nic, step: StepInProgress) -> bool:
     uplink, read_ns = nic.senses.uplink, nic.senses.uplink_ns or 0
     is_back = uplink is not None and uplink.default_route and read_ns > (step.ended_ns or 0)
     return is_back or not nic.routed
+
+
+def lack_in_words(nic: Nic) -> str:
+    """What is not seen yet of a link that is well."""
+    if nic.senses.unaddressed_since_ns is not None:
+        return "it has no address yet"
+    if nic.senses.unrouted_since_ns is not None:
+        return "the default route by it is not back"
+    return f"{nic.gateway_known} does not answer"
 
 
 def ask_for_routes(nic: Nic, step: StepInProgress, at: Stamp) -> NicDecision:

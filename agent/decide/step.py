@@ -242,9 +242,7 @@ def _overdue(
     if step.phase == "checking" and proof.is_well(nic, policy):
         return _after_checking(nic, climb, step, policy, at)
     if step.phase == "verifying" and proof.is_well(nic, policy) and climb.proved:
-        return outcome.link_only(
-            nic, climb, step, f"{nic.gateway_known} does not answer", policy, at
-        )
+        return outcome.link_only(nic, climb, step, proof.lack_in_words(nic), policy, at)
     seconds = BY_STEP[step.step].verify_seconds
     fault = fault_of(nic, policy)
     detail = f"{fault.words} still" if fault is not None else "nobody answers"

@@ -100,6 +100,7 @@ class Uplink:
     addressed: bool | None = None  # an address, or a route; None: not for this link to have one
     network_service: NetworkService | None = None  # who gives it its addresses
     default_elsewhere: bool = False  # a device that it is no part of has a default route
+    given_up: bool = False  # networkd failed to configure it, and does not try again by itself
 
 
 @dataclass(frozen=True)

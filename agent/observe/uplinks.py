@@ -54,8 +54,17 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
         is_port = len(above) > 1 or layer3 != netdev.name
         addressed = True if addressed_devices & set(above) else None if is_port else False
         service = network_service.service_of(ifindex, root)
-        elsewhere = bool(devices - set(above))
-        uplink = Uplink(ifindex, layer3, gateway, has_route, witness, addressed, service, elsewhere)
+        uplink = Uplink(
+            ifindex,
+            layer3,
+            gateway,
+            has_route,
+            witness,
+            addressed,
+            service,
+            default_elsewhere=bool(devices - set(above)),
+            given_up=network_service.has_given_up(ifindex, root),
+        )
         uplinks.append(uplink)
     return tuple(uplinks)
 

@@ -19,6 +19,8 @@ NEXT_STEPS: Mapping[str, str] = {
     "tx_timeout": "Pull the adapter out and put it back. If it goes on: `journalctl -k`.",
     "silence": "See whether the gateway {gateway} and the switch are up for others. If so, pull "
     "the adapter out and put it back.",
+    "unconfigured": "`networkctl reconfigure {device}` has networkd try again; `journalctl -u "
+    "systemd-networkd` says what it stumbled over.",
     "unaddressed": "See whether the DHCP server is there. `networkctl status {device}`, or "
     "`nmcli device show {device}`, says what became of it.",
     "unrouted": "`networkctl reconfigure {device}`, or `nmcli device reapply {device}`, sets its "

@@ -37,6 +37,13 @@ class Breakage:
     spared: str  # those that are rightly not, and why
     keeps_ifindex: bool = False
     remediation: str = ""  # keys of usb_nic.remediation, where the story would last for minutes
+    # Of the first release: its networkd takes the carrier that a link shows for a moment when it is
+    # set up for one, fails to set the route, and leaves it so (decide/faults.py, unconfigured).
+    steps_where_networkd_gives_up: tuple[str, ...] = ()
+
+    def is_told_by(self, steps: list[str]) -> bool:
+        """Whether this is how the story goes."""
+        return tuple(steps) in (self.steps, (*self.steps, *self.steps_where_networkd_gives_up))
 
 
 def wedge(uplink: Uplink, adapter: Rtl8156) -> None:
@@ -132,6 +139,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         ("link_bounce",),
         "all that is stronger: the bounce submits the interrupt transfer anew",
         keeps_ifindex=True,
+        steps_where_networkd_gives_up=("renew_addresses",),
     ),
     Breakage(
         "TX stall that the driver's own reset ends",
@@ -166,6 +174,7 @@ BREAKAGES: tuple[Breakage, ...] = (
         ("link_bounce", "usb_reset"),
         "all that is stronger: mostly it is the cable or the switch",
         keeps_ifindex=True,
+        steps_where_networkd_gives_up=("renew_addresses",),
         remediation="down_grace: 10s",
     ),
     Breakage(

@@ -43,11 +43,15 @@ def as_markdown(seen: Mapping[tuple[str, str], Seen]) -> str | None:
     lines = []
     for breakage in BREAKAGES:
         stories = [seen[breakage.what, release] for release in releases]
-        steps = ", ".join(f"`{step}`" for step in stories[0].steps) or "none"
+        steps = " or ".join(dict.fromkeys(_steps(story) for story in stories))
         first = _seconds([story.first_step_seconds for story in stories])
         back = _seconds([story.back_seconds for story in stories])
         lines.append(f"| {breakage.what} | {steps} | {first} | {back} | {breakage.spared} |\n")
     return _HEAD.format(releases=", ".join(releases)) + "".join(lines)
+
+
+def _steps(story: Seen) -> str:
+    return ", ".join(f"`{step}`" for step in story.steps) or "none"
 
 
 def _seconds(values: Sequence[float | None]) -> str:

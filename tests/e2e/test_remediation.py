@@ -61,7 +61,7 @@ def test_it_is_brought_back(
             back = wait_until_back(uplink, story)
             uplink.wait_for_state("healthy")
             uplink.wait_for_sample(REACHABLE, 1)
-            assert list(story.steps) == uplink.steps()
+            assert story.is_told_by(uplink.steps()), uplink.steps()
             if story.keeps_ifindex:
                 assert before == uplink.ifindex()
             machine.wait_until(f"ping -c 1 -W 2 {GATEWAY}")
@@ -69,7 +69,8 @@ def test_it_is_brought_back(
             assert "r8152" == driver
             steps = [e for e in uplink.daemon.events("step_began") if e["NODEMEND_STEP"] != "tune"]
             first = told_at(steps[0]) - began if steps else None
-            seen[story.what, machine.release] = Seen(story.steps, first, told_at(back) - began)
+            taken = tuple(uplink.steps())
+            seen[story.what, machine.release] = Seen(taken, first, told_at(back) - began)
     finally:
         machine.write(NETWORK, network)
         machine.run("networkctl reload")
@@ -78,7 +79,7 @@ def test_it_is_brought_back(
 def wait_until_back(uplink: Uplink, story: Breakage) -> Any:
     """The event that says so."""
     if story.steps:
-        return uplink.wait_until_told("nic_recovered", f"by step {story.steps[-1]}", seconds=300)
+        return uplink.wait_until_told("nic_recovered", "by step", seconds=300)
     return uplink.wait_until_told("nic_healthy", "was ", seconds=120)
 
 

@@ -38,6 +38,7 @@ class Hardware:
     mute: bool = False  # nothing passes, and nothing is said of it
     addressed: bool = True  # whoever manages it has given it an address
     routed: bool = True  # and, with it, the default route
+    given_up: bool = False  # networkd has failed on it
     nameless: bool = False  # udev makes no name for it: no configuration reaches it
     name: str = ""
     generic: bool = False  # comes up in the wrong configuration, until that is chosen anew
@@ -159,5 +160,12 @@ class Hardware:
         has_route = gateway is not None
         addressed = self.addressed if network_service is not None else None
         return Uplink(
-            self.ifindex, self.name, gateway, has_route, server, addressed, network_service
+            self.ifindex,
+            self.name,
+            gateway,
+            has_route,
+            server,
+            addressed,
+            network_service,
+            given_up=self.given_up,
         )

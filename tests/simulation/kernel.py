@@ -43,6 +43,7 @@ class Kernel:
         self.switch = True  # the one behind all cables
         self.gateway = self.server = True
         self.networkd = True  # sets up what comes
+        self.gives_up = 0.0  # how often it does so on a link that is set up
         self.reauthorizes_generic = False  # as Linux 6.1 does
         self.switches_over = False  # begins with the generic driver, for a moment
         self.tell: Callable[[Fact], None] = lambda _fact: None  # link events, as they come
@@ -155,7 +156,10 @@ class Kernel:
         if nic.admin_up == up:
             return
         nic.admin_up, nic.deaf, nic.newcomer = up, False, False
-        nic.addressed = nic.routed = True
+        # networkd 252 takes the carrier that shows for a moment for one, fails, and leaves it so.
+        may_give_up = up and self.networkd and self.gives_up > 0
+        nic.given_up = may_give_up and self.random.random() < self.gives_up
+        nic.addressed = nic.routed = not nic.given_up
         nic.ordered_down_ns = None
         self.happened(nic, "switched", cause)
         if nic.carrier:

@@ -84,6 +84,8 @@ class Life:
     def _live(self) -> None:
         if self.era > 1:
             self._begin_second_era()
+        if self.era > 2:
+            self._begin_third_era()
         for nic in self.kernel.nics.values():
             nic.autosuspend = self.random.random() < 0.1
             if not self.kernel.networkd:
@@ -117,14 +119,18 @@ class Life:
 
     def _begin_second_era(self) -> None:
         dice = self.random
-        self.world.is_later, self.world.is_latest = True, self.era > 2
+        self.world.is_later = True
         self.performing.halves = dice.choice((0, 0, 0.3))
         self.answers.server = SERVER if dice.random() < 0.5 else None
         self.answers.manages = "networkd" if self.kernel.networkd else None
 
+    def _begin_third_era(self) -> None:
+        self.world.is_latest = True
+        self.kernel.gives_up = self.random.choice((0, 0, 0.3))
+
     def _heal(self) -> None:
         self._write("the world is healed")
-        self.performing.halves = 0
+        self.performing.halves = self.kernel.gives_up = 0
         self.world.heal()
         self.timeline.run(HEALING_SECONDS)
         self.world.heal()  # what a step that was under way has brought about meanwhile

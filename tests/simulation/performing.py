@@ -77,6 +77,7 @@ class Performing:
                 self._check(action, nic)
                 yield from self._write(nic)
                 nic.addressed = nic.routed = True
+                nic.given_up = False
             case PowerCyclePort() | PowerPortOn():
                 yield from self._power(action, nic)
             case RestartUnits():

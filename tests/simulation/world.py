@@ -257,7 +257,7 @@ class World:
     def _mend(self, nic: Hardware) -> None:
         nic.wedged = nic.registers_dead = nic.tx_hung = nic.deaf = nic.phy_hung = False
         nic.fallen = nic.generic = nic.mute = False
-        nic.addressed = nic.routed = True
+        nic.addressed, nic.routed, nic.given_up = True, True, False
 
     def up_since(self, nic: Hardware, seconds: float) -> bool:
         """Healthy, and for so long."""

@@ -134,8 +134,10 @@ class Climbing:
         self.adapter = adapter
         self.take(AdapterRead(self.at, self.link.ifindex, adapter))
 
-    def routes(self, *, addressed: bool = True, routed: bool = True) -> None:
-        uplink = self.uplink(addressed=addressed)
+    def routes(
+        self, *, addressed: bool = True, routed: bool = True, given_up: bool = False
+    ) -> None:
+        uplink = replace(self.uplink(addressed=addressed), given_up=given_up)
         if not routed:
             uplink = replace(uplink, gateway=None, default_route=False)
         self.take(UplinksRead(self.at, (uplink,)))

@@ -69,6 +69,11 @@ def _unaddressed(point: Climbing) -> None:
     point.pass_seconds(15)
 
 
+def _unconfigured(point: Climbing) -> None:
+    point.routes(addressed=False, given_up=True)
+    point.pass_seconds(3)
+
+
 def _unrouted(point: Climbing) -> None:
     point.routes(routed=False)
     point.pass_seconds(10)
@@ -102,6 +107,7 @@ COMES: Mapping[str, Happening] = {
     "registers_dead": Happening(lambda p: p.log("control_error"), _there),
     "wrong_driver": Happening(partial(_on_driver, "cdc_ncm", 2), partial(_is_driver, "r8152")),
     "lost_name": Happening(lambda p: p.see(replace(p.link, device="eth0")), _up),
+    "unconfigured": Happening(_unconfigured, _up),
     "unaddressed": Happening(_unaddressed, _up),
     "unrouted": Happening(_unrouted, _up),
     "carrier_lies": Happening(lambda p: p.log("interrupt_stopped"), _up),
@@ -120,6 +126,7 @@ PASSES: Mapping[str, Happening] = {
     "registers_dead": Happening(lambda p: p.log("usb_reset"), _there),
     "wrong_driver": Happening(partial(_on_driver, "r8152", 1), partial(_is_driver, "cdc_ncm")),
     "lost_name": Happening(lambda p: p.see(replace(p.link, device=LINK.device)), _there),
+    "unconfigured": Happening(Climbing.routes, _up),
     "unaddressed": Happening(Climbing.routes, _up),
     "unrouted": Happening(Climbing.routes, _up),
     "carrier_lies": Happening(lambda p: p.log("usb_reset"), _there),

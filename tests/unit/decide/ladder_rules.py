@@ -37,6 +37,7 @@ EVIDENCE: dict[str, tuple[str, tuple[str, ...]]] = {
     "registers_dead": ("control_errors speed_unanswered", ("registers hang",)),
     "wrong_driver": ("wrong_driver", ()),
     "lost_name": ("lost_name", ()),
+    "unconfigured": ("unconfigured", ()),
     "unaddressed": ("unaddressed", ()),
     "unrouted": ("unrouted", ()),
     "carrier_lies": ("interrupt_stopped", ("gateway silent",)),

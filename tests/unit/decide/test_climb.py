@@ -51,7 +51,7 @@ from agent.model.verdicts import (
     StepVerified,
     StepWithheld,
 )
-from tests.builders import ADAPTER, CONNECTOR, LINK, flapped, lost, returned
+from tests.builders import ADAPTER, CONNECTOR, LINK, SECOND_NS, flapped, lost, returned
 from tests.unit.decide.uplinks import GATEWAY, UplinkNode
 
 REMEDIATE = Policy(
@@ -292,6 +292,43 @@ def test_a_step_after_which_the_default_route_is_not_back_has_not_helped_and_it_
     assert [told.step for told in node.told if isinstance(told, NicRecovered)] == [
         "renew_addresses"
     ]
+
+
+def test_what_networkd_gives_up_on_after_a_step_is_renewed_within_seconds() -> None:
+    """Set up, the link shows a carrier for a moment: networkd 252 takes that for one, and fails."""
+    node = climber()
+    with_uplink(node, addressed=True, network_service="networkd")
+    node.log("interrupt_stopped")
+    action = node.until_a_step()
+    assert action is not None
+    node.end(action)
+    ended_ns = node.at().boottime_ns
+    node.see(returned(lost(LINK)))
+    lost_all = Uplink(LINK.ifindex, LINK.device, None, False, addressed=False, given_up=True)
+    node.read_uplinks(replace(lost_all, network_service="networkd"))
+    renewing = node.until_a_step(seconds=30)
+
+    assert ["link_bounce", "renew_addresses"] == [action.step, renewing and renewing.step]
+    assert node.at().boottime_ns - ended_ns < 20 * SECOND_NS
+
+
+def test_a_link_without_an_address_yet_is_not_said_to_have_a_silent_gateway() -> None:
+    """The switch was off for a while: DHCP takes its time, and nobody is to blame."""
+    node = climber()
+    with_uplink(node, addressed=True, network_service="networkd")
+    node.log("gave_up")
+    action = node.until_a_step()
+    assert action is not None
+    node.end(action)
+    node.log("usb_reset")
+    node.see(returned(lost(LINK)))
+    node.take(SpeedRead(node.at(), LINK.ifindex, 2_500_000_000))
+    way = Uplink(LINK.ifindex, LINK.device, None, False, addressed=False)
+    node.read_uplinks(replace(way, network_service="networkd"))
+    node.until_a_step(seconds=60)
+
+    (told,) = [told for told in node.told if isinstance(told, NicLinkOnly)]
+    assert "it has no address yet" == told.why
 
 
 def test_lost_addresses_that_nobody_manages_are_somebodys_affair() -> None:

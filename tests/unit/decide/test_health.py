@@ -90,6 +90,11 @@ SCENES: dict[str, tuple[Callable[[UplinkNode], object], str, type]] = {
         "it has a carrier and no address: it lost its addresses while its carrier stayed; networkd",
         NicWedged,
     ),
+    "unconfigured": (
+        lambda n: [n.read_uplinks(replace(UNADDRESSED, given_up=True)), n.pass_time(5)],
+        "networkd failed to configure it, and left it so: it has a carrier and no address",
+        NicWedged,
+    ),
     "unrouted": (
         lambda n: [n.read_uplinks(ADDRESSED), n.read_uplinks(UNROUTED), n.pass_time(15)],
         "it has an address, and the node's default route, which went by it, is gone",

@@ -48,6 +48,7 @@ GRANTED: Mapping[str, tuple[StepName, ...]] = {
     "registers_dead": _WHOLE_DEVICE,
     "wrong_driver": ("usb_config_cycle",),
     "lost_name": ("restore_name",),
+    "unconfigured": ("renew_addresses",),
     "unaddressed": ("renew_addresses",),
     "unrouted": ("renew_addresses",),
     "carrier_lies": ("link_bounce", *_WHOLE_DEVICE),

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from agent.observe.network_service import service_of
+from agent.observe.network_service import has_given_up, service_of
 
 # As systemd 252 and NetworkManager 1.42 write them.
 MATCHED = (
     "ADMIN_STATE=configured\nOPER_STATE=routable\nNETWORK_FILE=/etc/systemd/network/20.network\n"
 )
+FAILED = MATCHED.replace("configured", "failed")
 UNMANAGED = "ADMIN_STATE=unmanaged\nOPER_STATE=routable\n"
 MANAGED = "[device]\nmanaged=1\nconnection-uuid=0f3d\n"
 FILES = {
@@ -47,6 +48,24 @@ def test_who_manages_a_link(files: dict[str, str], service: str | None, tmp_path
 
     assert service == service_of(3, tmp_path)
     assert service_of(4, tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "given_up"),
+    [
+        pytest.param({"networkd runs": "", "networkd": MATCHED}, False, id="configured"),
+        pytest.param({"networkd runs": "", "networkd": FAILED}, True, id="failed"),
+        pytest.param({"networkd": FAILED}, False, id="networkd was stopped"),
+        pytest.param({}, False, id="no networkd"),
+    ],
+)
+def test_whether_networkd_gave_up(files: dict[str, str], given_up: bool, tmp_path: Path) -> None:
+    for name, text in files.items():
+        path = tmp_path / FILES[name]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    assert given_up == has_given_up(3, tmp_path)
 
 
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
