@@ -13,7 +13,7 @@ from agent.model.state import Nic
 # Renewing takes a moment. A switch that has just started forwards nothing for half a minute, and
 # DHCP begins after that.
 UNADDRESSED_SECONDS, NOT_YET_ADDRESSED_SECONDS = 15, 180
-UNROUTED_SECONDS = 10  # the route follows the address at once, or not at all
+UNROUTED_SECONDS = 5  # the route follows the address at once, or not at all
 UNCONFIGURED_SECONDS = 3  # what networkd says of the link is written a moment after it is so
 
 
@@ -49,6 +49,8 @@ def _addressed(nic: Nic, at: Stamp) -> Nic:
 def _routed(nic: Nic, at: Stamp) -> Nic:
     """Since when it has had an address alone, as the one that the node's default route went by.
 
+    Of IPv4: that of IPv6 comes by itself, with the next router's word, and k3s lives on the former.
+
     networkd gives up on a link whose carrier goes while it sets the route, and leaves it so when
     the carrier is back (systemd 252: "Could not set route: Nexthop has invalid gateway", "Failed").
     """
@@ -56,8 +58,8 @@ def _routed(nic: Nic, at: Stamp) -> Nic:
     routed, since_ns = nic.routed, None
     if uplink is None or uplink.addressed is not True or not carries(nic):
         pass  # nothing is to be seen of routes
-    elif uplink.default_route or uplink.default_elsewhere:
-        routed = uplink.default_route
+    elif uplink.gateway is not None or uplink.gateway_elsewhere:
+        routed = uplink.gateway is not None
     elif routed:
         since_ns = senses.unrouted_since_ns
         since_ns = at.boottime_ns if since_ns is None else since_ns

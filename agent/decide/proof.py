@@ -34,7 +34,7 @@ def is_answered(nic: Nic, step: StepInProgress) -> bool:
 def is_routed(nic: Nic, step: StepInProgress) -> bool:
     """Since the step: that a gateway answers ARP does not say that the node's route is back."""
     uplink, read_ns = nic.senses.uplink, nic.senses.uplink_ns or 0
-    is_back = uplink is not None and uplink.default_route and read_ns > (step.ended_ns or 0)
+    is_back = uplink is not None and uplink.gateway is not None and read_ns > (step.ended_ns or 0)
     return is_back or not nic.routed
 
 

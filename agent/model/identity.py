@@ -99,7 +99,7 @@ class Uplink:
     witness: str | None = None  # IPv4 of the k3s server, where k3s's own configuration names it
     addressed: bool | None = None  # an address, or a route; None: not for this link to have one
     network_service: NetworkService | None = None  # who gives it its addresses
-    default_elsewhere: bool = False  # a device that it is no part of has a default route
+    gateway_elsewhere: bool = False  # a device that it is no part of has a default route of IPv4
     given_up: bool = False  # networkd failed to configure it, and does not try again by itself
 
 

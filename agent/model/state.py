@@ -151,7 +151,7 @@ class Nic:
     best_usb_speed_bits: int = 0  # that this adapter was ever seen with
     own_driver_seen: bool = False  # r8152 had it, in this boot
     uplink_seen: bool = False  # it carried a default route once
-    routed: bool = False  # with a default route when last addressed, and no other device has one
+    routed: bool = False  # with a gateway when last addressed, and no other device has one
     gateway_known: str = ""  # the one that answered last
     device_known: str = ""  # what the interface was called then
     witness_known: str = ""  # the k3s server, where it answered on this NIC

@@ -62,7 +62,7 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
             witness,
             addressed,
             service,
-            default_elsewhere=bool(devices - set(above)),
+            gateway_elsewhere=any(route.device not in above for route in routes4),
             given_up=network_service.has_given_up(ifindex, root),
         )
         uplinks.append(uplink)

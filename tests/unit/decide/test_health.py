@@ -240,10 +240,10 @@ def test_an_address_that_was_there_before_the_nic_was_known_was_there() -> None:
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        pytest.param(lambda n: n.read_uplinks(replace(UNROUTED, default_elsewhere=True)), id="now"),
+        pytest.param(lambda n: n.read_uplinks(replace(UNROUTED, gateway_elsewhere=True)), id="now"),
         pytest.param(
             lambda n: [
-                n.read_uplinks(replace(UNROUTED, default_elsewhere=True)),
+                n.read_uplinks(replace(UNROUTED, gateway_elsewhere=True)),
                 n.read_uplinks(UNROUTED),
             ],
             id="and then no more",

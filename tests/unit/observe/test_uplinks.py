@@ -80,7 +80,7 @@ class Machine:
 
     def uplinks(self) -> tuple[Uplink, ...]:
         """Which way each leads; what of addresses and of other devices are tests of their own."""
-        plain = {"addressed": None, "network_service": None, "default_elsewhere": False}
+        plain = {"addressed": None, "network_service": None, "gateway_elsewhere": False}
         return tuple(replace(u, **plain) for u in self.read())  # type: ignore[arg-type]
 
     def without_addresses(self) -> None:
@@ -275,16 +275,18 @@ def test_a_port_need_not_have_an_address_and_its_bridge_may(machine: Machine) ->
 
 def test_a_default_route_of_another_device_is_told_whatever_that_is(machine: Machine) -> None:
     machine.route4("eth0", "192.168.1.254")
-    assert [False] == [u.default_elsewhere for u in machine.read()]
+    assert [False] == [u.gateway_elsewhere for u in machine.read()]
+    machine.route6("eth1")  # as another NIC has it wherever a router says so
+    assert [False] == [u.gateway_elsewhere for u in machine.read()]
     machine.route4("tun0", flags=UP)
-    assert [True] == [u.default_elsewhere for u in machine.read()]
+    assert [True] == [u.gateway_elsewhere for u in machine.read()]
 
 
 def test_a_default_route_of_its_bridge_is_its_own(machine: Machine) -> None:
     machine.virtual("br0", 5)
     machine.stack("eth0", "br0")
     machine.route4("br0", "192.168.1.254")
-    assert [False] == [u.default_elsewhere for u in machine.read()]
+    assert [False] == [u.gateway_elsewhere for u in machine.read()]
 
 
 def test_who_manages_it_is_told(machine: Machine) -> None:
