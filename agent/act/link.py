@@ -7,9 +7,7 @@ import os
 import socket
 import sys
 
-from pyroute2.netlink import NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR
-from pyroute2.netlink.rtnl import RTM_SETLINK
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from agent.netlink_messages import NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, RTM_SETLINK, ifinfmsg
 
 _IFF_UP = 0x1
 _ANSWER_BYTES_MAX = 64 * 1024

@@ -17,9 +17,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
-from pyroute2.netlink.diag import SOCK_DIAG_BY_FAMILY, inet_diag_msg, inet_diag_req
-
+from agent.netlink_messages import (
+    NLM_F_DUMP,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    SOCK_DIAG_BY_FAMILY,
+    inet_diag_msg,
+    inet_diag_req,
+)
 from agent.observe import k3s, netlink
 
 # A server has its cluster's API on this machine: there nothing is to be found out.

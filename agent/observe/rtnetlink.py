@@ -14,13 +14,20 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from pyroute2.netlink import NLM_F_DUMP, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR
-from pyroute2.netlink.rtnl import RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTMGRP_LINK
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.marshal import MarshalRtnl
-
 from agent.model.facts import Fact, LinkGone, LinkSeen, SourceGap
 from agent.model.identity import Link, Stamp
+from agent.netlink_messages import (
+    NLM_F_DUMP,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    RTM_DELLINK,
+    RTM_GETLINK,
+    RTM_NEWLINK,
+    RTMGRP_LINK,
+    MarshalRtnl,
+    ifinfmsg,
+)
 from agent.observe import clock, netlink
 
 SOURCE = "rtnetlink"

@@ -24,7 +24,7 @@ _RIVAL, _RIVAL_PORT, _RIVAL_SITE = "nvitop", 5050, "/opt/nvitop"
 _SCRIPT, _LIBRARIES = "/run/nvml-script", "/usr/local/nvidia/lib64"
 _DROP_IN = f"[Service]\nEnvironment=NVML_DOUBLE={_SCRIPT}\n"
 _HOLD = f"for _ in $(seq {HOLDERS}); do sleep infinity & done; wait"
-_WORKER = "pgrep -f agent.observe.gpu_worker"
+_WORKER = "pgrep -f agent.observe.gpu_worke[r]"  # and not the shell that asks
 _WHAT = f"{HOLDERS} processes on a GPU"
 
 

@@ -27,12 +27,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pyroute2.netlink.rtnl import RTM_DELLINK, RTM_NEWLINK
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-
 from agent import daemon as daemon_module
 from agent.cli import main as nodemend
 from agent.model.identity import Link
+from agent.netlink_messages import RTM_DELLINK, RTM_NEWLINK, ifinfmsg
 from agent.observe import inquiry, rtnetlink
 from agent.report import control
 from tests.builders import LINK

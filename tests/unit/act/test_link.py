@@ -21,12 +21,10 @@ IN_A_NAMESPACE = """
 import socket, sys
 from pathlib import Path
 
-from pyroute2.netlink.rtnl import RTMGRP_LINK
-from pyroute2.netlink.rtnl.marshal import MarshalRtnl
-
 from agent.act import link
 from agent.act.child import perform
 from agent.model.outputs import BounceLink, RaiseLink
+from agent.netlink_messages import RTMGRP_LINK, MarshalRtnl
 
 def states():
     found = []

@@ -7,12 +7,13 @@ import socket
 from typing import Any
 
 import pytest
-from pyroute2.netlink.rtnl import RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from agent.model.facts import Fact, LinkGone, LinkSeen, SourceGap
+from agent.netlink_messages import RTM_DELLINK, RTM_NEWLINK, ifinfmsg
 from agent.observe import rtnetlink
 from tests.builders import LINK
+
+RTM_NEWADDR = 20  # linux/rtnetlink.h
 
 
 def message(kind: int = RTM_NEWLINK, family: int = socket.AF_UNSPEC, **attributes: Any) -> bytes:
