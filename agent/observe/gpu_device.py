@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from agent.model.gpu import GpuProcess, GpuReading
 from agent.observe import nvml
 from agent.observe.nvml import NvmlFailed
+from agent.observe.process import identity
 
 LISTED_MAX = 3  # a process that ended between the list and /proc is not on the next one
 SETTINGS_SECONDS = 60.0  # compute mode, persistence, accounting: people change them by hand
 ACCOUNTED_SECONDS = 10.0  # a peak only rises; each is a call into the driver
-_STAT_BYTES_MAX = 1024
-_START_FIELD = 22 - 3  # proc_pid_stat(5) counts from 1; two fields end with the name's ")"
 
 
 class Inconsistent(Exception):
@@ -134,20 +132,3 @@ class GpuDevice:
             if failed.code in nvml.LIFECYCLE | {nvml.MISMATCH}:
                 raise
             return None
-
-
-def identity(pid: int, proc: Path = Path("/proc")) -> tuple[int, str] | None:
-    """When a process began, in ticks, and its name; None where there is none."""
-    try:
-        with (proc / str(pid) / "stat").open("rb", buffering=0) as file:
-            stat = file.read(_STAT_BYTES_MAX)
-    except OSError:
-        return None
-    # The name may hold spaces and brackets: the fields are counted from its end.
-    name, _, rest = stat.partition(b"(")[2].rpartition(b")")
-    try:
-        start = int(rest.split()[_START_FIELD])
-    except (ValueError, IndexError):
-        return None
-    words = name.decode(errors="replace")
-    return start, words if words.isprintable() else ascii(words)[1:-1]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from agent.model.gpu import GpuProcess, Holder, Holding
 from agent.observe.cgroup import Place, place
-from agent.observe.gpu_device import identity
 from agent.observe.pods import Pods
+from agent.observe.process import identity
 
 CGROUP_BYTES_MAX = 64 * 1024
 RENAME_SECONDS = 10.0  # between looks for a name that was not found

@@ -10,7 +10,8 @@ import pytest
 _LOADS = """
 import sys
 import agent.daemon
-print(*(name for name in ("pyroute2.netlink.rtnl", "pyroute2.ndb", "sqlite3") if name in sys.modules))
+wanted = ("pyroute2.netlink.rtnl", "pyroute2.ndb", "sqlite3", "pynvml")
+print(*(name for name in wanted if name in sys.modules))
 """
 
 

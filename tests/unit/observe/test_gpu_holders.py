@@ -13,8 +13,8 @@ import pytest
 
 from agent.model.gpu import GpuProcess, Holder
 from agent.observe import gpu_holders, pods
-from agent.observe.gpu_device import identity
 from agent.observe.gpu_holders import UNKNOWN_UNIT, Holders
+from agent.observe.process import identity
 from tests.unit.observe.nodes import NodeFiles
 
 UID = "0e9bd9d7-2d11-4f0e-8f4f-2f7f5d1d3c0a"
