@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _STAT_BYTES_MAX = 1024
@@ -11,10 +12,16 @@ _START_FIELD = 22 - 3  # proc_pid_stat(5) counts from 1; two fields end with the
 def identity(pid: int, proc: Path = Path("/proc")) -> tuple[int, str] | None:
     """When a process began, in ticks, and its name; None where there is none."""
     try:
-        with (proc / str(pid) / "stat").open("rb", buffering=0) as file:
-            stat = file.read(_STAT_BYTES_MAX)
+        # A file object would be most of what hundreds of processes a second cost.
+        file = os.open(f"{proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        stat = os.read(file, _STAT_BYTES_MAX)
+    except OSError:
+        return None
+    finally:
+        os.close(file)
     # The name may hold spaces and brackets: the fields are counted from its end.
     name, _, rest = stat.partition(b"(")[2].rpartition(b")")
     try:
