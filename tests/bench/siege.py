@@ -14,7 +14,7 @@ from agent.web_config import load
 from tests.bench.node import BenchNode
 from tests.bench.table import Row
 from tests.unit.report.certificates import Certificates, make
-from tests.unit.report.snapshots import a_busy_snapshot
+from tests.unit.report.snapshots import Turning
 from tests.unit.report.test_http_siege import BESIEGED, BESIEGERS, besieging, scrape
 
 SCRAPES = 20
@@ -30,8 +30,8 @@ def measure(_node: BenchNode | None, _options: argparse.Namespace) -> list[Row]:
             "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
             f'basic_auth_users: {{alice: "{hashed}"}}\n'
         )
-        plain = Server("127.0.0.1", 0, a_busy_snapshot)
-        guarded = Server("127.0.0.1", 0, a_busy_snapshot, load(web))
+        plain = Server("127.0.0.1", 0, Turning())
+        guarded = Server("127.0.0.1", 0, Turning(), load(web))
         try:
             rows = []
             for name, sent in BESIEGED.items():

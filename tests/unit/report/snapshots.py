@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from agent.model.facts import KernelLogRead, LinkSeen
@@ -216,3 +217,17 @@ def a_busy_snapshot() -> Snapshot:
             headroom_bytes=256 * MIB,
         ),
     )
+
+
+class Turning:
+    """Busy snapshots as the daemon's loop makes them: another one with each turn, ten a second."""
+
+    _SECONDS = 0.1
+
+    def __init__(self) -> None:
+        self._latest, self._made_at = a_busy_snapshot(), time.monotonic()
+
+    def __call__(self) -> Snapshot:
+        if time.monotonic() - self._made_at >= self._SECONDS:
+            self._latest, self._made_at = a_busy_snapshot(), time.monotonic()
+        return self._latest

@@ -20,7 +20,7 @@ from agent.report import http_connection
 from agent.report.http import CONNECTIONS_MAX, Server
 from agent.web_config import load
 from tests.unit.report.certificates import Certificates
-from tests.unit.report.snapshots import a_busy_snapshot
+from tests.unit.report.snapshots import Turning
 
 pytestmark = pytest.mark.allow_subprocess
 BESIEGERS = 500
@@ -30,7 +30,7 @@ ALICE = "Basic " + base64.b64encode(b"alice:secret").decode()
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server("127.0.0.1", 0, a_busy_snapshot)
+    server = Server("127.0.0.1", 0, Turning())
     yield server
     server.close()
 
@@ -44,7 +44,7 @@ def guarded(certificates: Certificates) -> Iterator[Server]:
         "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
         f'basic_auth_users: {{alice: "{hashed}"}}\n'
     )
-    server = Server("127.0.0.1", 0, a_busy_snapshot, load(path))
+    server = Server("127.0.0.1", 0, Turning(), load(path))
     yield server
     server.close()
 
