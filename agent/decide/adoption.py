@@ -102,6 +102,7 @@ def _adopt(
         best_usb_speed_bits=max(known.best_usb_speed_bits, adapter.usb_speed_bits),
         own_driver_seen=known.own_driver_seen or adapter.driver == DRIVER,
         uplink_seen=known.uplink_seen or (uplink is not None and uplink.default_route),
+        routed=known.routed or (uplink is not None and uplink.gateway is not None),
         senses=Senses(
             uplink=uplink,
             health=known.senses.health,

@@ -237,6 +237,18 @@ def test_an_address_that_was_there_before_the_nic_was_known_was_there() -> None:
     assert "it lost its addresses while its carrier stayed" in node.evidence
 
 
+def test_a_default_route_that_was_there_before_the_nic_was_known_was_there() -> None:
+    node = UplinkNode()
+    node.start()
+    node.list_links(LINK)
+    node.read_uplinks(ADDRESSED)
+    node.read_adapter(LINK, ADAPTER)
+    node.read_uplinks(UNROUTED)
+    node.pass_time(10)
+
+    assert "the node's default route, which went by it, is gone" in node.evidence
+
+
 @pytest.mark.parametrize(
     "elsewhere",
     [
