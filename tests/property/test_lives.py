@@ -28,6 +28,7 @@ REGRESSIONS: dict[tuple[int, int], str] = {
     (1, 6846): "a step that was being asked about did not mind a reload's smaller budget",
     (2, 4824): "what somebody set down while the daemon was away was set up after its start",
     (2, 6695): "a speed that was not told once spoke for ever, where no gateway is known",
+    (3, 3249): "what the world refused, since it had moved meanwhile, was reckoned as a step",
     (1, 7027): "a machine that stood still: a step was given up while it was carried out",
 }
 

@@ -161,9 +161,8 @@ class Invariants:
                 if verdict.step in BY_STEP:
                     connector = self._names.get(name, "")
                     self._began.pop(connector, None)
-                    if getattr(verdict, "outcome", "") in ("refused", "busy"):
-                        taken = self._of_outage.get(connector, [])
-                        self._of_outage[connector] = [s for s in taken if s != verdict.step]
+                    if isinstance(verdict, StepFailed) and verdict.outcome in ("refused", "busy"):
+                        self._not_taken(connector, verdict.step, verdict.action_id)
             case NicReplaced(nic=name):  # a step on the one that was here is nobody's any more
                 self._began.pop(self._names[name], None)
             case NicBeyondRepair(nic=name):
@@ -173,6 +172,13 @@ class Invariants:
                 self._rested[connector] = (climb.fault if climb else "", now_ns)
             case _:
                 pass
+
+    def _not_taken(self, connector: str, step: str, action_id: str) -> None:
+        """The world had moved before anything was done: that costs nothing."""
+        taken = self._of_outage.get(connector, [])
+        self._of_outage[connector] = [s for s in taken if s != step]
+        spent = self._spent.get(connector, [])
+        self._spent[connector] = [ns for ns in spent if ns != self._begun_ns.get(action_id)]
 
     def _begins(
         self, connector: str, action_id: str, before: State, decided: Decided, now_ns: int
