@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from agent.model import verdicts
 from agent.report.event import ERROR, NOTICE, WARNING, Event
 
+# What follows on a fault is told by other events, whichever it is.
+_STEPS = (
+    "In mode remediate, where usb_nic.match names the NIC, what lasts earns steps: `step_began` "
+    "tells of each, `step_blocked` why none is taken. In mode observe `step_withheld` says what "
+    "would have been done. docs/remediation.md has the table."
+)
+
 HEALTH_EVENTS: Mapping[type, Event] = {
     verdicts.NicUnreachable: Event(
         name="nic_unreachable",
@@ -79,12 +86,15 @@ HEALTH_EVENTS: Mapping[type, Event] = {
         priority=ERROR,
         line="{device} ({nic}) is WEDGED, was {before}: {evidence}",
         subject="NIC @NODEMEND_DEVICE@ says it has a carrier, and nothing passes",
-        cause="The driver gave up on the adapter, the kernel's transmit watchdog fires, or the"
-        " gateway that used to answer is silent while not one packet arrives. The "
-        "evidence says which.",
-        done="Nothing yet: this version watches.",
-        to_do="Do not set the interface down and up: it makes this worse. Reset the device "
-        "(`usbreset`), or unplug it for 15 seconds.",
+        cause="The driver gave up on the adapter; the kernel's transmit watchdog fires; the "
+        "gateway that used to answer is silent while not one packet arrives; its address, or the "
+        "node's default route by it, is gone; or networkd gave up on the link. The evidence says "
+        "which.",
+        done=_STEPS,
+        to_do="`nodemend status` names the next thing to do by hand, for this evidence. Where the "
+        "driver gave up, do not set the interface down and up: it makes this worse. Reset the "
+        "device (`usbreset`), or unplug it for 15 seconds. Without an address or a route: "
+        "`networkctl reconfigure @NODEMEND_DEVICE@`.",
     ),
     verdicts.NicFlapping: Event(
         name="nic_flapping",
@@ -107,7 +117,7 @@ HEALTH_EVENTS: Mapping[type, Event] = {
         cause="The evidence says in what: link speed, USB 2 instead of USB 3, the generic "
         "driver, a made-up MAC, errors, control transfers that fail, or a driver that "
         "hears no more of link changes.",
-        done="Nothing yet: this version watches.",
+        done=f"{_STEPS} A made-up MAC and errors earn none.",
         to_do="USB 2: reseat the plug, use another port or cable. Slow link: cable pairs, the "
         "partner's port. cdc_ncm: `echo 1 > bConfigurationValue` of the device. Errors: "
         "cable, port, power. Failing control transfers: expect it to wedge.",
