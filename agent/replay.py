@@ -7,7 +7,6 @@ has seen.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from agent.model.state import State
 from agent.model.verdicts import NicBeyondRepair, StepBegan, StepBlocked, StepWithheld, Verdict
 from agent.recordings import RecordingError, read
 from agent.report import catalog
+from agent.report.when import clock_time
 
 __all__ = ["Difference", "RecordingError", "Replay", "in_words", "replay"]
 
@@ -147,8 +147,7 @@ def _forks(difference: Difference) -> bool:
 def _otherwise(result: Replay, config: Path) -> Iterator[str]:
     found = otherwise(result)
     for difference in found[:SHOWN_MAX]:
-        at = time.localtime(difference.at_wall_ns / _SECOND_NS)
-        when = time.strftime("%Y-%m-%d %H:%M:%S", at)
+        when = clock_time(difference.at_wall_ns / _SECOND_NS)
         yield f"{when}  recorded: {_in_words(difference.done_then)}"
         yield f"{'':19}  by {config}: {_in_words(difference.done_now)}"
         if _forks(difference):

@@ -84,12 +84,7 @@ class Record(Generic[T]):
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        # The rename itself is durable only once the directory is (fsync(2), NOTES).
-        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        fsync_directory(directory)
 
     def _parse(self, raw: bytes) -> T:
         if len(raw) > FILE_BYTES_MAX:
@@ -111,6 +106,15 @@ class Record(Generic[T]):
 
 
 STATE = Record(FILE_NAME, Durable, FORMAT, FORMAT_MIN)
+
+
+def fsync_directory(directory: Path) -> None:
+    """A new or renamed file is durable only once its directory is (fsync(2), NOTES). OSError."""
+    folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _set_aside(path: Path, reason: str) -> Spoiled:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import yaml
 
@@ -52,27 +53,23 @@ def whole_number(least: int, most: int, unit: str) -> Parser:
 
 
 def duration(least: str, most: str) -> Parser:
-    def parse_duration(_reader: Reader, node: yaml.Node, _key: str) -> int:
-        wanted = f"a duration like 500ms, 10s, 5m or 2h, from {least} to {most}"
-        value = scalar(node, wanted)
-        found = nanoseconds(value)
-        if found is None or not (nanoseconds(least) or 0) <= found <= (nanoseconds(most) or 0):
-            raise Wrong(f"expected {wanted}, found {value!r}")
-        return found
-
-    return parse_duration
+    return _quantity("a duration like 500ms, 10s, 5m or 2h", nanoseconds, least, most)
 
 
 def size(least: str, most: str) -> Parser:
-    def parse_size(_reader: Reader, node: yaml.Node, _key: str) -> int:
-        wanted = f"a size like 512Mi or 2Gi, from {least} to {most}"
+    return _quantity("a size like 512Mi or 2Gi", _bytes, least, most)
+
+
+def _quantity(what: str, read: Callable[[str], int | None], least: str, most: str) -> Parser:
+    def parse_quantity(_reader: Reader, node: yaml.Node, _key: str) -> int:
+        wanted = f"{what}, from {least} to {most}"
         value = scalar(node, wanted)
-        found = _bytes(value)
-        if found is None or not (_bytes(least) or 0) <= found <= (_bytes(most) or 0):
+        found = read(value)
+        if found is None or not (read(least) or 0) <= found <= (read(most) or 0):
             raise Wrong(f"expected {wanted}, found {value!r}")
         return found
 
-    return parse_size
+    return parse_quantity
 
 
 def _bytes(text: str) -> int | None:

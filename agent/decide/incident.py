@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide.carrier import is_up
+from agent.decide.carrier import carries
 from agent.decide.decision import SECOND_NS, NicDecision
 from agent.decide.faults import BY_NAME
 from agent.model.identity import Stamp
@@ -141,7 +141,7 @@ def _sight(nic: Nic, at: Stamp) -> Sight:
         adapter.usb_path,
         adapter.usb_speed_bits,
         nic.speed_bits,
-        link is not None and is_up(link),
+        carries(nic),
         nic.carrier_losses_total,
         nic.flaps_total,
         nic.disconnects_total,

@@ -36,6 +36,7 @@ from agent.model.state import Nic
 PORT_OFF_SECONDS = 15  # 6 s did not help where 15 s did (F3)
 
 Plug: TypeAlias = "UsbDevice | None"
+Actions: TypeAlias = Callable[[OnDevice, Nic, Plug], "tuple[Action, Action | None] | None"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Rung:
     keeps_ifindex: str
     verify_seconds: int  # a 2.5GBASE-T link takes up to 20 s to train
     what: str
-    actions: Callable[[OnDevice, Nic, Plug], tuple[Action, Action | None] | None]
+    actions: Actions
     # What a step left off, the steps after it switch on as well; after the last one nobody does.
     undo_tries: int = 3
 
@@ -80,22 +81,22 @@ def _rebind(on: OnDevice, nic: Nic, plug: Plug) -> tuple[Action, Action | None] 
     return _as(RebindDriver, on, **fields), _as(BindDriver, _without_link(on), **fields)
 
 
-def _cycle(on: OnDevice, nic: Nic, plug: Plug) -> tuple[Action, Action | None] | None:
-    found = _own_configuration(nic)
-    if plug is None or found is None:
-        return None
-    configuration, driver = found
-    inverse = _as(SetConfiguration, _without_link(on), configuration=configuration)
-    return _as(CycleConfiguration, on, configuration=configuration, driver=driver), inverse
+def _configured(kind: Callable[..., Action], inverse: Callable[..., Action]) -> Actions:
+    """A step that ends with its own driver's configuration chosen, and what is left of it."""
+
+    def actions(on: OnDevice, nic: Nic, plug: Plug) -> tuple[Action, Action | None] | None:
+        found = _own_configuration(nic)
+        if plug is None or found is None:
+            return None
+        configuration, driver = found
+        left = _as(inverse, _without_link(on), configuration=configuration)
+        return _as(kind, on, configuration=configuration, driver=driver), left
+
+    return actions
 
 
-def _reauthorize(on: OnDevice, nic: Nic, plug: Plug) -> tuple[Action, Action | None] | None:
-    found = _own_configuration(nic)
-    if plug is None or found is None:
-        return None
-    configuration, driver = found
-    inverse = _as(Authorize, _without_link(on), configuration=configuration)
-    return _as(Reauthorize, on, configuration=configuration, driver=driver), inverse
+_cycle = _configured(CycleConfiguration, SetConfiguration)
+_reauthorize = _configured(Reauthorize, Authorize)
 
 
 def _power(on: OnDevice, nic: Nic, _plug: Plug) -> tuple[Action, Action | None] | None:
@@ -120,8 +121,20 @@ LADDER: tuple[Rung, ...] = (
     Rung("renew_addresses", "yes", 45, "has its configuration applied anew", _renew),
     Rung("usb_reset", "with r8152", 30, "resets the USB device where it is", _reset),
     Rung("driver_rebind", "no", 45, "takes the driver from the device and binds it", _rebind),
-    Rung("usb_config_cycle", "no", 45, "leaves the USB configuration and chooses it anew", _cycle),
-    Rung("usb_reauthorize", "no", 45, "deauthorises and authorises the device", _reauthorize),
+    Rung(
+        "usb_config_cycle",
+        "no",
+        45,
+        "leaves the USB configuration and chooses it anew",
+        _cycle,
+    ),
+    Rung(
+        "usb_reauthorize",
+        "no",
+        45,
+        "deauthorises and authorises the device",
+        _reauthorize,
+    ),
     Rung("port_power", "no", 45, f"switches the plug off for {PORT_OFF_SECONDS} s", _power, 40),
 )
 BY_STEP: Mapping[str, Rung] = {rung.step: rung for rung in LADDER}

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent.decide import outage, tune
-from agent.decide.carrier import CarrierChange, carrier_change, is_older, is_up
+from agent.decide.carrier import CarrierChange, carrier_change, carries, is_older, is_up
 from agent.decide.decision import SECOND_NS, Decision, NicDecision
 from agent.decide.own_doing import is_own_doing
 from agent.model.identity import Link, Stamp
@@ -156,7 +156,7 @@ def _sensed(nic: Nic, before: Link, change: CarrierChange) -> Nic:
         # The driver was told of the link, or asks to be told again (r8152's ndo_open).
         seen = {c: s for c, s in nic.kernel_seen.items() if c != "interrupt_stopped"}
         nic = replace(nic, kernel_seen=seen)
-    if change.changed or not (nic.link and is_up(nic.link)):
+    if change.changed or not carries(nic):
         senses = replace(nic.senses, reach=Reach(), speed_asked=False)
         senses = replace(senses, was_addressed=False, uplink_ns=None)
         senses = replace(senses, unaddressed_since_ns=None, unrouted_since_ns=None)

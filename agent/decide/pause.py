@@ -57,14 +57,12 @@ def restored(state: State, pause: Pause | None, at: Stamp, *, same_boot: bool) -
 
 def _hold(state: State, pause: Pause) -> tuple[State, Output]:
     words = f"paused{f': {pause.reason}' if pause.reason else ''}"
-    reasons = {**state.observe_because, permission.PAUSED: words}
-    state = replace(state, pause=pause, observe_because=reasons)
+    state = permission.with_reason(replace(state, pause=pause), permission.PAUSED, words)
     return state, Wake(pause.until.boottime_ns, TOPIC)
 
 
 def _lifted(state: State) -> State:
-    rest = {name: why for name, why in state.observe_because.items() if name != permission.PAUSED}
-    return replace(state, pause=None, observe_because=rest)
+    return permission.without_reason(replace(state, pause=None), permission.PAUSED)
 
 
 def _roused(nic: Nic, at: Stamp) -> Nic:

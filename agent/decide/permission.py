@@ -8,7 +8,6 @@ count as spent for one window.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.decide.decision import SECOND_NS, Decision
@@ -53,7 +52,7 @@ def after_start(state: State, fact: Started) -> Decision:
     minutes = UNCLEAN_WITHIN_SECONDS // 60
     reason = f"{UNCLEAN_STARTS_MAX} starts without an orderly end within {minutes} minutes"
     told = ObserveForced(reason, "with the next start after an orderly end")
-    return _with_reason(state, CRASH_LOOP, reason), (Tell(told),)
+    return with_reason(state, CRASH_LOOP, reason), (Tell(told),)
 
 
 def after_loss(state: State, fact: StoreSpoiled, policy: Policy) -> Decision:
@@ -65,7 +64,7 @@ def after_loss(state: State, fact: StoreSpoiled, policy: Policy) -> Decision:
     ]
     if policy.mode == "remediate":
         outputs.append(Tell(ObserveForced(reason, f"in {minutes} minutes")))
-    return _with_reason(state, LOST_STATE, reason), tuple(outputs)
+    return with_reason(state, LOST_STATE, reason), tuple(outputs)
 
 
 def after_window(state: State, policy: Policy) -> Decision:
@@ -73,11 +72,17 @@ def after_window(state: State, policy: Policy) -> Decision:
     reason = state.observe_because.get(LOST_STATE)
     if reason is None:
         return state, ()
-    rest = {name: words for name, words in state.observe_because.items() if name != LOST_STATE}
-    told = (Tell(ObserveLifted(reason)),) if policy.mode == "remediate" and not rest else ()
-    return replace(state, observe_because=rest), told
+    state = without_reason(state, LOST_STATE)
+    is_lifted = policy.mode == "remediate" and not state.observe_because
+    return state, (Tell(ObserveLifted(reason)),) if is_lifted else ()
 
 
-def _with_reason(state: State, name: str, words: str) -> State:
-    reasons: Mapping[str, str] = {**state.observe_because, name: words}
-    return replace(state, observe_because=reasons)
+def with_reason(state: State, name: str, words: str) -> State:
+    """From now on it only observes, for this reason as well."""
+    return replace(state, observe_because={**state.observe_because, name: words})
+
+
+def without_reason(state: State, name: str) -> State:
+    """One reason less; another one may still hold."""
+    rest = {other: words for other, words in state.observe_because.items() if other != name}
+    return replace(state, observe_because=rest)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent.decide.carrier import is_up
+from agent.decide.carrier import carries, is_up
 from agent.decide.decision import SECOND_NS, Decision, NicDecision
 from agent.decide.links import nic_of, with_nic
 from agent.decide.matching import is_matched
@@ -97,7 +97,7 @@ def after_failure(nic: Nic) -> Nic:
 def after_probe(state: State, fact: ProbeEnded, policy: Policy) -> Decision:
     """One answer, or one silence more."""
     nic = nic_of(state, fact.ifindex)
-    if nic is None or nic.link is None or not is_up(nic.link):
+    if nic is None or not carries(nic):
         return state, ()  # about a link that is not any more
     uplink = nic.senses.uplink
     if uplink is not None and fact.target == uplink.witness:

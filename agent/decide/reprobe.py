@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.decide import reach
-from agent.decide.carrier import is_up
+from agent.decide.carrier import carries, is_up
 from agent.decide.faults import GATEWAY, PLUG, REGISTERS, WITNESS, Fault
 from agent.decide.links import with_nic
 from agent.model.facts import Fact, PlugRead, ProbeEnded, ReadFailed, SpeedRead
@@ -66,7 +66,7 @@ def answered(state: State, fact: Fact) -> State:
                     climb = _heard(climb, GATEWAY)
             case SpeedRead(speed_bits=speed_bits) if about and speed_bits is not None:
                 # r8152 says 10 Mb/s of a link without a carrier, and asks no register for it.
-                proved = climb.proved or (nic.link is not None and is_up(nic.link))
+                proved = climb.proved or carries(nic)
                 climb = replace(climb, alive=True, proved=proved)
                 climb = _heard(climb, REGISTERS)
             case ReadFailed(question=ReadSpeed(ifindex=ifindex), hung=True) if _is_its_link(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agent.model.identity import Adapter, Counters
+from agent.observe.sysfs import attribute, link_name, optional
 
 SYSFS = Path("/sys")
 
@@ -28,19 +29,19 @@ def read_adapter(ifindex: int, device: str, sysfs: Path = SYSFS) -> Adapter | No
     Raises Moved where `device` is by now another interface, OSError where sysfs is unreadable.
     """
     netdev = sysfs / "class/net" / device
-    if int(_attribute(netdev / "ifindex")) != ifindex:
+    if int(attribute(netdev / "ifindex")) != ifindex:
         raise Moved(f"{device} is not interface {ifindex} any more")
     if not (netdev / "device").exists():
         return None
     hardware = (netdev / "device").resolve()
-    bus = _link_name(hardware / "subsystem")
+    bus = link_name(hardware / "subsystem")
     found = Adapter(
         connector=_parent(hardware),
         bus=bus,
-        driver=_link_name(hardware / "driver"),
-        vendor_id=_optional(hardware / "vendor").removeprefix("0x"),
-        product_id=_optional(hardware / "device").removeprefix("0x"),
-        mac_assignment=int(_attribute(netdev / "addr_assign_type")),
+        driver=link_name(hardware / "driver"),
+        vendor_id=optional(hardware / "vendor").removeprefix("0x"),
+        product_id=optional(hardware / "device").removeprefix("0x"),
+        mac_assignment=int(attribute(netdev / "addr_assign_type")),
     )
     return _usb_adapter(found, hardware.name, hardware.parent) if bus == "usb" else found
 
@@ -50,14 +51,14 @@ def _usb_adapter(found: Adapter, interface: str, usb: Path) -> Adapter:
     return replace(
         found,
         connector=connector(usb),
-        vendor_id=_attribute(usb / "idVendor"),
-        product_id=_attribute(usb / "idProduct"),
+        vendor_id=attribute(usb / "idVendor"),
+        product_id=attribute(usb / "idProduct"),
         usb_path=usb.name,
         companion_path=_companion_path(usb),
-        device_number=int(_attribute(usb / "devnum")),
-        usb_speed_bits=round(float(_attribute(usb / "speed")) * _MEGABIT),
-        power_control=_optional(usb / "power/control"),
-        lpm_permit=_optional(usb / "port/usb3_lpm_permit"),
+        device_number=int(attribute(usb / "devnum")),
+        usb_speed_bits=round(float(attribute(usb / "speed")) * _MEGABIT),
+        power_control=optional(usb / "power/control"),
+        lpm_permit=optional(usb / "port/usb3_lpm_permit"),
         interface=interface,
     )
 
@@ -69,7 +70,7 @@ def connector(usb: Path) -> str:
     with other numbers. A device that fell back to USB 2 is still in the same plug.
     """
     root_device, path = usb, usb.name
-    if float(_attribute(usb / "speed")) < _SUPERSPEED_MEGABITS and _companion_path(usb):
+    if float(attribute(usb / "speed")) < _SUPERSPEED_MEGABITS and _companion_path(usb):
         root_device, path = (usb / "port/peer").resolve().parent, _companion_path(usb)
     return f"{_parent(root_device)}-usb-0:{path.partition('-')[2]}"
 
@@ -86,46 +87,28 @@ def _companion_path(usb: Path) -> str:
 def _parent(path: Path) -> str:
     """The nearest that udev's path_id would name: the PCI or platform id of it or above it."""
     for ancestor in (path, *path.parents):
-        bus = _link_name(ancestor / "subsystem")
+        bus = link_name(ancestor / "subsystem")
         if bus in ("pci", "platform"):
             return f"{bus}-{ancestor.name}"
     # vmbus, xen and whatever else has neither: its own name on its own bus.
-    return f"{_link_name(path / 'subsystem') or 'unknown'}-{path.name}"
+    return f"{link_name(path / 'subsystem') or 'unknown'}-{path.name}"
 
 
 def read_counters(ifindex: int, device: str, sysfs: Path = SYSFS) -> Counters:
     """The traffic counters of an interface. Raises as read_adapter does."""
     netdev = sysfs / "class/net" / device
-    if int(_attribute(netdev / "ifindex")) != ifindex:
+    if int(attribute(netdev / "ifindex")) != ifindex:
         raise Moved(f"{device} is not interface {ifindex} any more")
     queues = netdev.glob("queues/tx-*/tx_timeout")
     return Counters(
-        rx_packets=int(_attribute(netdev / "statistics/rx_packets")),
-        tx_packets=int(_attribute(netdev / "statistics/tx_packets")),
-        rx_errors=int(_attribute(netdev / "statistics/rx_errors")),
-        tx_errors=int(_attribute(netdev / "statistics/tx_errors")),
-        tx_timeouts=sum(int(_attribute(queue)) for queue in queues),
-        rx_bytes=int(_attribute(netdev / "statistics/rx_bytes")),
-        tx_bytes=int(_attribute(netdev / "statistics/tx_bytes")),
-        rx_dropped=int(_attribute(netdev / "statistics/rx_dropped")),
-        tx_dropped=int(_attribute(netdev / "statistics/tx_dropped")),
-        carrier_changes=int(_attribute(netdev / "carrier_changes")),
+        rx_packets=int(attribute(netdev / "statistics/rx_packets")),
+        tx_packets=int(attribute(netdev / "statistics/tx_packets")),
+        rx_errors=int(attribute(netdev / "statistics/rx_errors")),
+        tx_errors=int(attribute(netdev / "statistics/tx_errors")),
+        tx_timeouts=sum(int(attribute(queue)) for queue in queues),
+        rx_bytes=int(attribute(netdev / "statistics/rx_bytes")),
+        tx_bytes=int(attribute(netdev / "statistics/tx_bytes")),
+        rx_dropped=int(attribute(netdev / "statistics/rx_dropped")),
+        tx_dropped=int(attribute(netdev / "statistics/tx_dropped")),
+        carrier_changes=int(attribute(netdev / "carrier_changes")),
     )
-
-
-def _attribute(path: Path) -> str:
-    return path.read_text(encoding="ascii", errors="replace").strip()
-
-
-def _link_name(path: Path) -> str:
-    try:
-        return path.readlink().name
-    except OSError:
-        return ""
-
-
-def _optional(path: Path) -> str:
-    try:
-        return _attribute(path)
-    except OSError:
-        return ""

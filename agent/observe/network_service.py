@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from agent.model.identity import NetworkService
@@ -15,23 +16,25 @@ _FAILED = re.compile(r"^ADMIN_STATE=failed$", re.MULTILINE)
 _NETWORK_MANAGER = re.compile(r"^managed=(1|true|yes)$", re.MULTILINE)
 
 
-def service_of(ifindex: int, root: Path = Path("/")) -> NetworkService | None:
-    """None where neither says that it manages the link."""
+@dataclass(frozen=True)
+class Managed:
+    """By whom; None where neither says that it manages the link."""
+
+    service: NetworkService | None
+    given_up: bool  # networkd failed on it, and leaves it so, whatever its carrier does
+
+
+def managed_by(ifindex: int, root: Path = Path("/")) -> Managed:
     run = root / "run"
     # What networkd left behind when it was stopped says nothing of who manages the link now.
-    if (run / "systemd/netif/state").exists() and _NETWORKD.search(
-        _text(run / f"systemd/netif/links/{ifindex}")
-    ):
-        return "networkd"
+    runs = (run / "systemd/netif/state").exists()
+    link = _text(run / f"systemd/netif/links/{ifindex}") if runs else ""
+    given_up = bool(_FAILED.search(link))
+    if _NETWORKD.search(link):
+        return Managed("networkd", given_up)
     if _NETWORK_MANAGER.search(_text(run / f"NetworkManager/devices/{ifindex}")):
-        return "NetworkManager"
-    return None
-
-
-def has_given_up(ifindex: int, root: Path = Path("/")) -> bool:
-    """Whether networkd failed on the link: it stays so, whatever its carrier does (systemd 252)."""
-    run = root / "run/systemd/netif"
-    return (run / "state").exists() and bool(_FAILED.search(_text(run / f"links/{ifindex}")))
+        return Managed("NetworkManager", given_up)
+    return Managed(None, given_up)
 
 
 def _text(path: Path) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.model.identity import UsbDevice
+from agent.observe.sysfs import attribute
 
 _GONE = (errno.ENOENT, errno.ENODEV)  # before a file was opened; between open and read
 
@@ -36,9 +37,9 @@ def _read(usb: Path) -> UsbDevice | None:
         interfaces = sorted(_interfaces(usb))
         return UsbDevice(
             usb_path=usb.name,
-            device_number=int(_attribute(usb / "devnum")),
-            vendor_id=_attribute(usb / "idVendor"),
-            product_id=_attribute(usb / "idProduct"),
+            device_number=int(attribute(usb / "devnum")),
+            vendor_id=attribute(usb / "idVendor"),
+            product_id=attribute(usb / "idProduct"),
             interfaces=tuple(interfaces),
             has_link=any(_has_link(usb / name) for name in interfaces),
             is_bound=any((usb / name / "driver").is_symlink() for name in interfaces),
@@ -67,12 +68,8 @@ def _has_link(interface: Path) -> bool:
 def _bus_speed(devices: Path, usb_path: str) -> float:
     """Megabits a second of the bus that the path is on; 0 where there is no such bus (any more)."""
     try:
-        return float(_attribute(devices / f"usb{usb_path.partition('-')[0]}" / "speed"))
+        return float(attribute(devices / f"usb{usb_path.partition('-')[0]}" / "speed"))
     except OSError as error:
         if error.errno in _GONE:
             return 0
         raise
-
-
-def _attribute(path: Path) -> str:
-    return path.read_text(encoding="ascii", errors="replace").strip()

@@ -53,7 +53,7 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
         gateway, has_route = next(gateways, None), routed is not None
         is_port = len(above) > 1 or layer3 != netdev.name
         addressed = True if addressed_devices & set(above) else None if is_port else False
-        service = network_service.service_of(ifindex, root)
+        managed = network_service.managed_by(ifindex, root)
         uplink = Uplink(
             ifindex,
             layer3,
@@ -61,9 +61,9 @@ def read_uplinks(root: Path = Path("/")) -> tuple[Uplink, ...]:
             has_route,
             witness,
             addressed,
-            service,
+            managed.service,
             gateway_elsewhere=any(route.device not in above for route in routes4),
-            given_up=network_service.has_given_up(ifindex, root),
+            given_up=managed.given_up,
         )
         uplinks.append(uplink)
     return tuple(uplinks)

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from agent.model.usb_tree import UsbNode, UsbPort, UsbTree
+from agent.observe.sysfs import link_name, optional
 
 DEVICES_MAX, PORTS_MAX, INTERFACES_MAX = 128, 256, 32
 _CHARACTERS_MAX = 64  # of one attribute
@@ -32,7 +33,7 @@ def read_usb_tree(sysfs: Path) -> UsbTree:
 
 def _node(usb: Path) -> UsbNode:
     interfaces = list(islice(_interfaces_of(usb), INTERFACES_MAX))
-    drivers = (_link_name(interface / "driver") for interface in interfaces)
+    drivers = (link_name(interface / "driver") for interface in interfaces)
     links = (name for interface in interfaces for name in _names(interface / "net"))
     return UsbNode(
         path=usb.name,
@@ -51,8 +52,8 @@ def _node(usb: Path) -> UsbNode:
 def _port(port: Path) -> UsbPort:
     return UsbPort(
         name=port.name,
-        peer=_link_name(port / "peer"),
-        device=_link_name(port / "device"),
+        peer=link_name(port / "peer"),
+        device=link_name(port / "device"),
         state=_attribute(port / "state"),
         over_currents=_number(port / "over_current_count"),
     )
@@ -80,10 +81,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _attribute(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()[:_CHARACTERS_MAX]
-    except OSError:
-        return ""
+    return optional(path)[:_CHARACTERS_MAX]
 
 
 def _number(path: Path) -> int | None:
@@ -96,10 +94,3 @@ def _speed_bits(usb: Path) -> int:
         return round(float(_attribute(usb / "speed")) * _MEGABIT)
     except ValueError:
         return 0
-
-
-def _link_name(path: Path) -> str:
-    try:
-        return path.readlink().name
-    except OSError:
-        return ""

@@ -12,13 +12,13 @@ from __future__ import annotations
 import contextlib
 import os
 import textwrap
-import time
 from pathlib import Path
 
 from agent.background import Background
 from agent.model.snapshot import Snapshot
 from agent.model.state import Nic
 from agent.report.next_step import next_step, worst_first
+from agent.report.when import clock_time
 
 FILES = (Path("run/issue.d/nodemend.issue"), Path("run/motd.d/nodemend"))
 # A prompt that waits already is printed anew when this file's times change: that is all that
@@ -60,7 +60,7 @@ def _about(nic: Nic) -> list[str]:
     health = nic.senses.health
     if health is None:
         return []
-    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(health.since.wall_ns / _SECOND_NS))
+    since = clock_time(health.since.wall_ns / _SECOND_NS)
     device = nic.link.device if nic.link else "no interface"
     steps = ", ".join(f"{step} {total} time(s)" for step, total in nic.attempts_total.items())
     sentences = (

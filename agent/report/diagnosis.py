@@ -10,8 +10,9 @@ from agent.model.policy import Policy
 from agent.model.state import Nic
 from agent.report.incidents import VERDICTS
 from agent.report.signatures import ENOUGH, PARTS, SIGNS, Part, Sign
-from agent.report.status import clock_time, duration
+from agent.report.status import duration
 from agent.report.track_record import TrackRecord, track_record
+from agent.report.when import clock_time
 
 _SECOND_NS = 1_000_000_000
 

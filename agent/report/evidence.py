@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 
 from agent.model.facts import CountersRead, Fact, KernelLogRead, UsbTreeRead
 from agent.model.identity import Stamp
 from agent.model.usb_tree import UsbNode, UsbPort
+from agent.report.when import clock_time
 
 _SECOND_NS = 1_000_000_000
 _MEGABIT = 1_000_000
@@ -78,4 +78,4 @@ def _port(port: UsbPort) -> str:
 
 
 def _when(at: Stamp) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at.wall_ns / _SECOND_NS))
+    return clock_time(at.wall_ns / _SECOND_NS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from agent.model.gpu import Holding
 from agent.model.state import Gpu, GpuIncident, GpuWatch
 from agent.report.gpu_table import holder_in_words, mebibytes
+from agent.report.when import clock_time
 
 _SECOND_NS = 1_000_000_000
 
@@ -28,17 +28,18 @@ def in_short(incident: dict[str, Any]) -> str:
 def in_words(incident: dict[str, Any]) -> str:
     """The whole of one."""
     free, total = mebibytes(incident["free_bytes"]), mebibytes(incident["total_bytes"])
+    opened = clock_time(incident["opened_timestamp_seconds"])
     lines = [
         f"{incident['id']}: {incident['name']} ({incident['gpu_uuid']}), {incident['fault']}",
-        f"  {_when(incident['opened_timestamp_seconds'])}  {free} of {total} free at the least",
+        f"  {opened}  {free} of {total} free at the least",
         *_listed("held by", incident["holders"]),
         *_listed("one sample earlier", incident["before"]),
     ]
     for victim in incident["victims"]:
-        ended = _when(victim["ended_timestamp_seconds"])
+        ended = clock_time(victim["ended_timestamp_seconds"])
         lines.append(f"  {ended}  ended, likely a victim: {_row(victim)}")
     closed = incident["closed_timestamp_seconds"]
-    lines.append(f"  {_when(closed)}  closed" if closed is not None else "  it is open")
+    lines.append(f"  {clock_time(closed)}  closed" if closed is not None else "  it is open")
     return "\n".join(lines)
 
 
@@ -83,7 +84,3 @@ def _listed(heading: str, rows: list[dict[str, Any]]) -> list[str]:
 def _row(row: dict[str, Any]) -> str:
     used = "N/A" if row["used_bytes"] is None else mebibytes(row["used_bytes"])
     return f"{holder_in_words(row)}, process {row['pid']} ({row['process']}): {used}"
-
-
-def _when(timestamp_seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp_seconds))

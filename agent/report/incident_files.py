@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 from agent.background import Background
 from agent.report.flight import INCIDENT_CHARACTERS_MAX, RETRY_SECONDS, Decided, Flight, Piece
+from agent.store import fsync_directory
 
 FILES_MAX = 64
 DIRECTORY_BYTES_MAX = 16 * 1024 * 1024
@@ -143,7 +144,7 @@ class Files:
         file.truncate(end)
         file.seek(end)
         if not end:
-            self._fsync_directory()
+            fsync_directory(self._directory)
         return file
 
     def _make_room(self) -> None:
@@ -158,13 +159,6 @@ class Files:
             if path not in in_use:
                 path.unlink(missing_ok=True)
                 total -= size
-
-    def _fsync_directory(self) -> None:
-        folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
     def _let_go(self, incident_id: str) -> None:
         file = self._open.pop(incident_id, None)

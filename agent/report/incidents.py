@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from agent.model.incident import Incident, Sight
 from agent.model.state import Nic, State
 from agent.report import gpu_incidents
+from agent.report.when import clock_time
 
 _SECOND_NS = 1_000_000_000
 _MEGABIT = 1_000_000
@@ -38,7 +38,7 @@ def list_in_words(incidents: list[dict[str, Any]]) -> str:
     if not incidents:
         return "no incident is on record"
     return "\n".join(
-        f"{i['id']}  {_when(i['opened_timestamp_seconds'])}  {_in_short(i)}" for i in incidents
+        f"{i['id']}  {clock_time(i['opened_timestamp_seconds'])}  {_in_short(i)}" for i in incidents
     )
 
 
@@ -56,21 +56,21 @@ def show_in_words(incident: dict[str, Any]) -> str:
     device = incident["device"] or "no interface"
     lines = [
         f"{incident['id']}: {incident['nic']} ({device}), {incident['fault']}",
-        f"  {_when(incident['opened_timestamp_seconds'])}  the first evidence",
+        f"  {clock_time(incident['opened_timestamp_seconds'])}  the first evidence",
         *(f"{_INDENT}because {words}" for words in incident["evidence"]),
         *_sight_in_words("before", incident["before"]),
     ]
     for step in incident["steps"]:
         detail = f": {step['detail']}" if step["detail"] else ""
         outcome = step["outcome"] or "under way"
-        began = _when(step["began_timestamp_seconds"])
+        began = clock_time(step["began_timestamp_seconds"])
         lines.append(f"  {began}  {step['step']} {outcome}{detail}")
         if step["because"] and step["because"] != incident["fault"]:
             lines.append(f"{_INDENT}because {step['because']}")
     if incident["well_since_timestamp_seconds"] is not None:
-        lines.append(f"  {_when(incident['well_since_timestamp_seconds'])}  well again")
+        lines.append(f"  {clock_time(incident['well_since_timestamp_seconds'])}  well again")
     if incident["closed_timestamp_seconds"] is not None:
-        lines.append(f"  {_when(incident['closed_timestamp_seconds'])}  closed")
+        lines.append(f"  {clock_time(incident['closed_timestamp_seconds'])}  closed")
         lines += _sight_in_words("after", incident["after"])
     lines.append(f"  verdict: {_verdict(incident)}")
     if incident.get("recording"):
@@ -153,7 +153,3 @@ def _sight(sight: Sight | None) -> dict[str, Any] | None:
     found = asdict(sight)
     found["at_timestamp_seconds"] = found.pop("at")["wall_ns"] / _SECOND_NS
     return found
-
-
-def _when(timestamp_seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(timestamp_seconds))

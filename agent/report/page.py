@@ -9,6 +9,7 @@ from typing import Any
 from agent.model.snapshot import Snapshot
 from agent.report import gpu_status, status
 from agent.report.verdict import verdict
+from agent.report.when import clock_time
 
 NICS_MAX, GPUS_MAX, LINKS_MAX = 32, 16, 64
 REFRESH_SECONDS = 10
@@ -114,7 +115,7 @@ def _gpus(found: dict[str, Any]) -> Iterable[str]:
 def _heading(nic: dict[str, Any]) -> str:
     state = nic["health"] or "not judged"
     since = nic["health_since_timestamp_seconds"]
-    when = f' <span class="quiet">since {escape(status.clock_time(since))}</span>' if since else ""
+    when = f' <span class="quiet">since {escape(clock_time(since))}</span>' if since else ""
     mark = escape(nic["health"] or "")
     return f'<h2>{escape(nic["nic"])}: <span class="state {mark}">{escape(state)}</span>{when}</h2>'
 

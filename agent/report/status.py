@@ -5,7 +5,6 @@ What a tired person needs first stands first: the verdict, then the worst NIC.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from agent.model.policy import Mode
@@ -14,6 +13,7 @@ from agent.model.state import Bystander, Nic
 from agent.report import gpu, gpu_status
 from agent.report.next_step import next_step, worst_first
 from agent.report.verdict import verdict
+from agent.report.when import clock_time
 
 _SECOND_NS = 1_000_000_000
 _MEGABIT = 1_000_000
@@ -241,7 +241,3 @@ def duration(seconds: float) -> str:
     days, hours = divmod(hours, 24)
     parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
     return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
-
-
-def clock_time(unix_seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(unix_seconds))

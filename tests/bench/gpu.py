@@ -7,7 +7,6 @@ double does not export nvitop asks for in vain, where a driver would answer it.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -86,13 +85,7 @@ def _start_the_rival(node: BenchNode) -> None:
     lock = images.CHECKOUT / "requirements/bench.txt"
 
     def fetch(directory: Path) -> None:
-        words = ("install", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:")
-        version = images.RELEASES["bookworm"]
-        platforms = [f"--platform={platform}" for platform in images.WHEEL_PLATFORMS]
-        images.command(
-            *(sys.executable, "-m", "pip", *words, f"--python-version={version}", *platforms),
-            *("--target", directory, "--requirement", lock),
-        )
+        images.pip("install", "bookworm", lock, "--target", directory)
 
     site = images.layer("nvitop", lock.read_text(), fetch)
     tar = ["tar", "-C", str(site), "-c", "."]

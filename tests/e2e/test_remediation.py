@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.breakages import BREAKAGES, NETWORK, Breakage, wedge
 from tests.e2e.seen import PAGE, Seen, as_markdown
 from tests.e2e.test_flap import sample
-from tests.e2e.uplink import GATEWAY, REACHABLE, REMEDIATE, SYSFS, Uplink, cared_for
+from tests.e2e.uplink import GATEWAY, REACHABLE, REMEDIATE, SYSFS, Uplink, cared_for, told_at
 from tests.lab.machine import VirtualMachine
 from tests.lab.rtl8156.client import Rtl8156
 
@@ -41,10 +41,6 @@ def seen() -> Iterator[AllSeen]:
 def counts(uplink: Uplink) -> list[float]:
     text = uplink.machine.get("/metrics")
     return [sample(text, f'{name}{{nic="uplink"}}') or 0.0 for name in FAULTS]
-
-
-def told_at(event: dict[str, str]) -> float:
-    return int(event["__REALTIME_TIMESTAMP"]) / 1e6
 
 
 @pytest.mark.full

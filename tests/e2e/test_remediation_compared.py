@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.breakages import BREAKAGES, NETWORK, Breakage, BreakIt
 from tests.e2e.comparison import EXPRESSION, PAGE, RULE, Compared, as_markdown
-from tests.e2e.uplink import DEVICE, GATEWAY, REACHABLE, REMEDIATE, Uplink, cared_for
+from tests.e2e.uplink import DEVICE, GATEWAY, REACHABLE, REMEDIATE, Uplink, cared_for, told_at
 from tests.lab import prometheus
 from tests.lab.machine import EXPORTER_PORT, VirtualMachine
 from tests.lab.prometheus import Prometheus
@@ -212,10 +212,6 @@ def wait_until_told(
             return told[:SHOWN_MAX], ends[0] if ends else None
         assert time.monotonic() < deadline, [entry["MESSAGE"] for entry in about_it]
         time.sleep(1)
-
-
-def told_at(event: dict[str, str]) -> float:
-    return int(event["__REALTIME_TIMESTAMP"]) / 1e6
 
 
 def _in_words(beside: Prometheus, began: float, seconds: float) -> str:

@@ -103,6 +103,11 @@ class Uplink:
         return [e["MESSAGE"] for e in self.daemon.events() if int(e["PRIORITY"]) <= 4]
 
 
+def told_at(event: dict[str, str]) -> float:
+    """When, by journald's clock."""
+    return int(event["__REALTIME_TIMESTAMP"]) / 1e6
+
+
 @contextlib.contextmanager
 def cared_for(machine: VirtualMachine, config: str) -> Iterator[Uplink]:
     """The uplink with a configuration, its gateway known to answer."""

@@ -98,6 +98,16 @@ def command(*arguments: str | Path, timeout_seconds: float = BUILD_SECONDS_MAX) 
     return done.stdout
 
 
+def pip(verb: str, release: str, lock: Path, *words: str | Path) -> None:
+    """Fetch what is locked, as wheels for a release's Python, whatever this machine's is."""
+    platforms = [f"--platform={platform}" for platform in WHEEL_PLATFORMS]
+    command(
+        *(sys.executable, "-m", "pip", verb, "--quiet", "--no-deps", "--require-hashes"),
+        *("--only-binary=:all:", f"--python-version={RELEASES[release]}", *platforms),
+        *("--requirement", lock, *words),
+    )
+
+
 def ssh_key() -> Path:
     """The private key that opens every node of this cache."""
     key = cache() / "id_ed25519"
@@ -150,12 +160,7 @@ def _deps_root(release: str) -> Path:
         root.rmdir()
         command("cp", "-a", "--reflink=auto", base, root)
         wheels = root / "tmp/wheels"
-        platforms = [f"--platform={platform}" for platform in WHEEL_PLATFORMS]
-        command(
-            *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"),
-            *("--only-binary=:all:", f"--python-version={RELEASES[release]}", *platforms),
-            *("--dest", wheels, "--requirement", lock),
-        )
+        pip("download", release, lock, "--dest", wheels)
         venv = "/opt/nodemend/current"
         command("chroot", root, "python3", "-m", "venv", "--system-site-packages", venv)
         names = [f"/tmp/wheels/{wheel.name}" for wheel in wheels.iterdir()]

@@ -224,29 +224,27 @@ def test_timeouts_from_before_the_first_look_are_no_alarm() -> None:
     assert "healthy" == node.health
 
 
-def test_an_address_that_was_there_before_the_nic_was_known_was_there() -> None:
-    """Where the uplinks are read is no matter of the NIC's: that may be before it is identified."""
+@pytest.mark.parametrize(
+    ("gone", "seconds", "words"),
+    [
+        (UNADDRESSED, 20, "it lost its addresses while its carrier stayed"),
+        (UNROUTED, 10, "the node's default route, which went by it, is gone"),
+    ],
+    ids=["address", "default route"],
+)
+def test_what_was_there_before_the_nic_was_known_was_there(
+    gone: Uplink, seconds: int, words: str
+) -> None:
+    """When the uplinks are read is no matter of the NIC's: that may be before it is identified."""
     node = UplinkNode()
     node.start()
     node.list_links(LINK)
     node.read_uplinks(ADDRESSED)
     node.read_adapter(LINK, ADAPTER)
-    node.read_uplinks(UNADDRESSED)
-    node.pass_time(20)
+    node.read_uplinks(gone)
+    node.pass_time(seconds)
 
-    assert "it lost its addresses while its carrier stayed" in node.evidence
-
-
-def test_a_default_route_that_was_there_before_the_nic_was_known_was_there() -> None:
-    node = UplinkNode()
-    node.start()
-    node.list_links(LINK)
-    node.read_uplinks(ADDRESSED)
-    node.read_adapter(LINK, ADAPTER)
-    node.read_uplinks(UNROUTED)
-    node.pass_time(10)
-
-    assert "the node's default route, which went by it, is gone" in node.evidence
+    assert words in node.evidence
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.observe.network_service import has_given_up, service_of
+from agent.observe.network_service import managed_by
 
 # As systemd 252 and NetworkManager 1.42 write them.
 MATCHED = (
@@ -46,8 +46,8 @@ def test_who_manages_a_link(files: dict[str, str], service: str | None, tmp_path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    assert service == service_of(3, tmp_path)
-    assert service_of(4, tmp_path) is None
+    assert service == managed_by(3, tmp_path).service
+    assert managed_by(4, tmp_path).service is None
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_whether_networkd_gave_up(files: dict[str, str], given_up: bool, tmp_pat
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    assert given_up == has_given_up(3, tmp_path)
+    assert given_up == managed_by(3, tmp_path).given_up
 
 
 def test_a_file_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     (tmp_path / FILES["NetworkManager"]).mkdir(parents=True)
-    assert service_of(3, tmp_path) is None
+    assert managed_by(3, tmp_path).service is None
