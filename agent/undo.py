@@ -9,7 +9,7 @@ from __future__ import annotations
 import select
 from dataclasses import replace
 
-from agent.act.actor import KILL_SECONDS, Actor, Ending, deadline_seconds
+from agent.act.actor import Actor, Ending
 from agent.lock import AlreadyRunning, lock
 from agent.model.outputs import Action
 from agent.model.state import Durable
@@ -17,6 +17,7 @@ from agent.observe import clock
 from agent.places import Places
 from agent.store import STATE, Spoiled
 
+LOOK_SECONDS = 1.0  # from one look at the deadline to the next
 NOTHING = "no step was cut off: nothing to take back"
 
 
@@ -65,7 +66,7 @@ def _carry_out(action: Action) -> Ending:
     endings = actor.start(action)
     while not endings:
         waited_for = [descriptor for descriptor in (actor.fileno(),) if descriptor is not None]
-        select.select(waited_for, [], [], deadline_seconds(action) + KILL_SECONDS)
+        select.select(waited_for, [], [], LOOK_SECONDS)
         endings = actor.poll()
     return endings[0]
 

@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.act.child import DONE, REFUSED
+from agent.act.child import BEGUN, DONE, REFUSED
 from agent.codec import to_json
 from agent.model.outputs import (
     Action,
@@ -25,7 +25,10 @@ from agent.model.outputs import (
     Reauthorize,
 )
 
+# Counted from when the process comes to its action. A machine that swaps takes long to start one,
+# and to kill it for that would leave the NIC unrepaired just when the node is in need.
 DEADLINE_SECONDS = 10.0
+START_SECONDS = 30.0
 # A device that is configured anew answers dozens of requests of its driver, of which each may
 # take 5 s (USB_CTRL_GET_TIMEOUT). A plug is off for as long as the action says, and its two ports
 # are switched twice.
@@ -54,11 +57,12 @@ class _Running:
     pidfd: int
     seconds: float
     deadline: float
+    begun: bool = False  # it is at its action, and may hang in it
     killed: bool = False
 
 
 def deadline_seconds(action: Action) -> float:
-    """How long an action may take before its process is killed."""
+    """How long an action may take, once begun, before its process is killed."""
     match action:
         case PowerCyclePort():
             return action.off_seconds + SWITCHING_SECONDS
@@ -113,10 +117,13 @@ class Actor:
 
     def _check(self, running: _Running) -> Ending | None:
         if select.select([running.pidfd], [], [], 0)[0]:
+            running.begun = running.begun or _has_begun(running.process)
             words = _words(running.process)
             status = running.process.wait()
-            return self._end(running, _outcome(status, killed=running.killed), words)
+            return self._end(running, _outcome(status, running), words)
         now = time.monotonic()
+        if not running.begun and not running.killed and _has_begun(running.process):
+            running.begun, running.deadline = True, now + running.seconds
         if now < running.deadline:
             return None
         if not running.killed:
@@ -129,9 +136,13 @@ class Actor:
 
     def _end(self, running: _Running, outcome: ActionOutcome, words: str) -> Ending:
         os.close(running.pidfd)
+        if running.process.stdout is not None:
+            running.process.stdout.close()
         self._running = None
         if outcome == "timed_out" and not words:
             words = f"no end within {running.seconds:.0f} s"
+        if outcome == "busy":
+            words = f"this machine did not come to start it within {START_SECONDS:.0f} s"
         return Ending(running.action, outcome, words)
 
 
@@ -140,7 +151,7 @@ def _spawn(action: Action) -> _Running:
         [sys.executable, "-m", "agent.act.child", to_json(action)],
         cwd=_PACKAGE_PARENT,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     try:
@@ -150,13 +161,21 @@ def _spawn(action: Action) -> _Running:
         with process:
             process.kill()
         raise
-    seconds = deadline_seconds(action)
-    return _Running(action, process, pidfd, seconds, time.monotonic() + seconds)
+    deadline = time.monotonic() + START_SECONDS
+    return _Running(action, process, pidfd, deadline_seconds(action), deadline)
 
 
-def _outcome(status: int, *, killed: bool) -> ActionOutcome:
-    if killed:
-        return "timed_out"
+def _has_begun(process: subprocess.Popen[bytes]) -> bool:
+    """Whether it has said so; its end, which can be read as well, says nothing."""
+    pipe = process.stdout
+    if pipe is None or not select.select([pipe], [], [], 0)[0]:
+        return False
+    return os.read(pipe.fileno(), len(BEGUN)) == BEGUN
+
+
+def _outcome(status: int, running: _Running) -> ActionOutcome:
+    if running.killed:
+        return "timed_out" if running.begun else "busy"
     return _OUTCOMES.get(status, "failed")
 
 

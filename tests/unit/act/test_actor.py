@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from agent.act import actor as actor_module
-from agent.act.actor import ACTIONS_MAX, Actor, Ending, deadline_seconds
+from agent.act.actor import ACTIONS_MAX, START_SECONDS, Actor, Ending, deadline_seconds
 from agent.model.outputs import (
     Action,
     BounceLink,
@@ -27,6 +27,9 @@ from agent.model.outputs import (
 EVIDENCE = ("tune-1", "tune", "uplink", 3, "nodemend-none", "99-99", 2)
 ACTION = SetUsbPower(*EVIDENCE, "on")
 
+# As the real child says it (agent/act/child.py).
+BEGINS = "import os; os.write(1, b'.')"
+
 pytestmark = pytest.mark.allow_subprocess
 
 
@@ -36,6 +39,13 @@ def wait(actor: Actor, deadline_seconds: float = 30) -> list[Ending]:
     assert pidfd is not None
     select.select([pidfd], [], [], deadline_seconds)
     return actor.poll()
+
+
+def poll_until_begun(actor: Actor) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while actor._running is not None and not actor._running.begun:
+        assert time.monotonic() < deadline
+        actor.poll()
 
 
 def runs(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
@@ -82,16 +92,46 @@ def test_the_real_child_takes_every_kind_of_action() -> None:
 def test_an_action_has_the_time_that_it_needs(
     action: Action, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs(monkeypatch, "pass")
+    runs(monkeypatch, f"{BEGINS}; import sys; sys.stdin.read()")
     assert seconds == deadline_seconds(action)
     actor = Actor()
     before = time.monotonic()
     actor.start(action)
-    after = time.monotonic()
+
+    running = actor._running
+    assert running is not None
+    assert before + START_SECONDS <= running.deadline
+    (ending,) = wait(actor)
+    assert ("done", True) == (ending.outcome, running.begun)
+
+
+def test_the_time_for_an_action_counts_from_when_it_is_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs(monkeypatch, f"{BEGINS}; import time; time.sleep(600)")
+    actor = Actor()
+    actor.start(ACTION)
+    poll_until_begun(actor)
 
     assert actor._running is not None
-    assert before + seconds <= actor._running.deadline <= after + seconds
+    assert actor._running.deadline <= time.monotonic() + deadline_seconds(ACTION)
+    actor.close()
     wait(actor)
+
+
+def test_a_process_that_a_starved_machine_does_not_start_is_no_action(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(actor_module, "START_SECONDS", 0.0)
+    runs(monkeypatch, "import time; time.sleep(600)")
+    actor = Actor()
+    actor.start(ACTION)
+    actor.poll()
+
+    (ending,) = wait(actor)
+
+    words = "this machine did not come to start it within 0 s"
+    assert ("busy", words) == (ending.outcome, ending.detail)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +165,10 @@ def test_actions_run_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_child_beyond_its_deadline_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actor_module, "DEADLINE_SECONDS", 0.0)
-    runs(monkeypatch, "import time; time.sleep(600)")
+    runs(monkeypatch, f"{BEGINS}; import time; time.sleep(600)")
     actor = Actor()
     actor.start(ACTION)
-    actor.poll()  # the deadline has passed: killed
+    poll_until_begun(actor)  # and at once its deadline has passed: killed
 
     (ending,) = wait(actor)
 
@@ -141,11 +181,11 @@ def test_a_child_that_cannot_be_killed_is_reported_and_never_waited_for(
     monkeypatch.setattr(actor_module, "DEADLINE_SECONDS", 0.0)
     monkeypatch.setattr(actor_module, "KILL_SECONDS", 0.0)
     monkeypatch.setattr(subprocess.Popen, "kill", lambda _self: None)  # as if stuck in the kernel
-    runs(monkeypatch, "import sys; sys.stdin.read(); import time; time.sleep(600)")
+    runs(monkeypatch, f"{BEGINS}; import time; time.sleep(600)")
     actor = Actor()
     actor.start(ACTION)
     process = actor._running.process if actor._running else None
-    actor.poll()
+    poll_until_begun(actor)
 
     (ending,) = actor.poll()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.act import child
-from agent.act.child import DONE, FAILED, REFUSED, main
+from agent.act.child import BEGUN, DONE, FAILED, REFUSED, main
 from agent.codec import to_json
 from agent.model.outputs import (
     Action,
@@ -101,6 +101,15 @@ def test_what_is_no_action_is_a_failure(
     assert FAILED == main([text])
     assert capsys.readouterr().err.startswith("no action that is known here: ")
     assert [] == tree.writes
+
+
+@pytest.mark.allow_subprocess
+def test_it_says_that_it_begins_and_only_then_may_hang() -> None:
+    command = [sys.executable, "-m", "agent.act.child"]
+    action = to_json(SetUsbPower("1", "tune", "uplink", 3, "nodemend-none", "99-99", 2, "on"))
+    for text, said in ((action, BEGUN), ("{", b"")):
+        done = subprocess.run([*command, text], capture_output=True, check=False)
+        assert said == done.stdout
 
 
 @pytest.mark.allow_subprocess
