@@ -13,8 +13,6 @@ ISSUE, MOTD = "/run/issue.d/nodemend.issue", "/run/motd.d/nodemend"
 def test_a_dead_link_is_told_at_the_login_prompt_until_it_is_back(
     machine: VirtualMachine, uplink: Uplink, adapter: Rtl8156
 ) -> None:
-    # The lab's own link, of which networkd learned by IPv6, would be another way out.
-    machine.run("ip -6 route flush default")
     uplink.daemon = Daemon(machine, CONFIG)
     uplink.wait_until_reached()
     uplink.wait_for_state("healthy")

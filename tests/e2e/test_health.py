@@ -31,10 +31,10 @@ def test_unplug(uplink: Uplink, adapter: Rtl8156) -> None:
     uplink.wait_for_state("gone")
     uplink.wait_until_told("nic_gone", "there is no network interface at platform-vhci_hcd.0-usb")
     uplink.machine.wait_until("nodemend status | grep 'the kernel said last: .*USB disconnect'")
+    assert not uplink.daemon.events("nic_disabled"), "going away is not being set down"
+
     adapter.plug()
     uplink.wait_for_state("healthy")
-
-    assert not uplink.daemon.events("nic_disabled"), "going away is not being set down"
 
 
 def test_set_down(uplink: Uplink) -> None:

@@ -84,7 +84,7 @@ def test_a_wedge_is_ended_by_a_reset_that_is_no_fault_and_the_incident_tells_of_
 ) -> None:
     before, counted = repaired.ifindex(), counts(repaired)
     wedge(repaired, adapter)
-    told = repaired.wait_until_told("nic_recovered", "by step usb_reset")
+    told = repaired.wait_until_told("nic_recovered", "by step usb_reset", seconds=120)
 
     assert "its driver gave up before" in told["MESSAGE"]
     recoveries = 'nodemend_remediation_recoveries_total{nic="uplink",step="usb_reset"}'

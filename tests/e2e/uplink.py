@@ -86,6 +86,18 @@ class Uplink:
         begun = (entry["NODEMEND_STEP"] for entry in self.daemon.events("step_began"))
         return [step for step in begun if step != "tune"]
 
+    def wait_until_idle(self, seconds: float = DEADLINE_SECONDS) -> None:
+        """No step is under way: tune is, for a while after the start, and holds the only actor."""
+        deadline = time.monotonic() + seconds
+        while True:
+            events = [entry["NODEMEND_EVENT"] for entry in self.daemon.events()]
+            ended = events.count("step_verified") + events.count("step_failed")
+            if ended == events.count("step_began"):
+                return
+            if time.monotonic() > deadline:
+                pytest.fail(f"a step has no end:\n{self.machine.journal_text()}")
+            time.sleep(0.5)
+
     def ifindex(self) -> int:
         """The interface's number, which Cilium holds on to."""
         return int(self.machine.run(f"cat {SYSFS}/ifindex").stdout)
@@ -115,6 +127,7 @@ def cared_for(machine: VirtualMachine, config: str) -> Iterator[Uplink]:
     try:
         uplink.wait_until_reached()
         uplink.wait_for_state("healthy")
+        uplink.wait_until_idle()
         yield uplink
     finally:
         uplink.close()
