@@ -42,8 +42,8 @@ coverage: $(TEST_STAMP) ## Run the fast tests and say which lines and branches t
 	@$(BIN)/python -m coverage run -m pytest --ignore=tests/e2e $(ARGS)
 	@$(BIN)/python -m coverage report
 
-# Two processes, each with machines of its own. A group (tests/e2e/conftest.py) is run by one of them.
-LAB := $(BIN)/python -m pytest tests/e2e --timeout=1800 -p xdist --numprocesses=2 --dist=loadgroup
+# Two processes, each with machines of its own; who runs what: tests/e2e/conftest.py.
+LAB := $(BIN)/python -m pytest tests/e2e --timeout=1800 -p xdist --numprocesses=2 --dist=loadscope
 
 # Booting a machine in software emulation takes its time: the fast tests' time limit is not for it.
 lab: lab-packages $(TEST_STAMP) ## Run the tests on real kernels in virtual machines (as root)

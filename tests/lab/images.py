@@ -2,10 +2,10 @@
 
     base    the release's packages, an ssh key, the lab's network        (a minute, once)
     deps    base and the product's locked requirements                   (seconds, per lock file)
-    product deps and this checkout's wheel, unit, catalog ...            (seconds, each run)
+    product deps and this checkout's wheel, unit, catalog ...            (seconds, per change)
 
 Layers are directories in a cache, keyed by what they are made of. The product goes into the
-deps layer in place: it replaces itself completely each time.
+deps layer in place: it replaces itself completely where it has changed.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ PACKAGES = (
     "procps",
 )
 WHEEL_PLATFORMS = ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_28_x86_64")
+INSTALLED = ("agent", "systemd", "pyproject.toml", "README.md", "LICENSE")
 BUILD_SECONDS_MAX = 900
 DISK_MEGABYTES = 3000
 
@@ -173,6 +174,26 @@ def _deps_root(release: str) -> Path:
 
 
 def _install_product(root: Path) -> None:
+    """Once for all that is run of it: replacing it would pull it from under a container."""
+    stamp, installed = cache() / f"{root.name}.product", _digest()
+    if stamp.exists() and stamp.read_text() == installed:
+        return
+    stamp.unlink(missing_ok=True)
+    _replace_product(root)
+    stamp.write_text(installed)
+
+
+def _digest() -> str:
+    """Of all that is installed of this checkout."""
+    digest = hashlib.sha256()
+    for place in (*(CHECKOUT / name for name in INSTALLED), LAB / "rtl8156", LAB / "__init__.py"):
+        for path in sorted(place.rglob("*")) if place.is_dir() else (place,):
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path} {path.stat().st_mode}\n".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _replace_product(root: Path) -> None:
     dist = root / "tmp/dist"
     shutil.rmtree(dist, ignore_errors=True)
     command(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", dist)
