@@ -156,7 +156,7 @@ def _qemu(release: str, directory: Path, ports: Mapping[int, int]) -> list[str]:
         *("-append", "root=/dev/vda rw console=ttyS0 quiet"),
         *("-drive", f"file={disk},if=virtio,format=raw"),
         # restrict: while the USB NIC is gone, QEMU would answer pings in its network's place.
-        # ipv6: by its router advertisements, every some minutes, the node would have a way out.
+        # ipv6: by its router advertisements, every few minutes, the node would have a way out.
         *("-netdev", f"user,id=n0,restrict=on,ipv6=off,{forwards}"),
         *("-device", "virtio-net-pci,netdev=n0"),
         *("-device", "qemu-xhci,id=xhci"),
