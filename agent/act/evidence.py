@@ -6,9 +6,9 @@ bus gives every newcomer the next one (drivers/usb/core/hub.c, choose_devnum).
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from agent.act import attribute
@@ -44,26 +44,16 @@ def device(action: OnDevice, sysfs: Path) -> Path:
     if found != str(action.device_number):
         raise Refused(f"{action.usb_path} is device {found}, not {action.device_number}")
     if action.ifindex is not None:
-        _check_link(action.device, action.ifindex, usb, sysfs)
+        _check_link(action.device, action.ifindex, usb)
     return usb
 
 
 def link(action: OnDevice, sysfs: Path) -> int:
-    """The ifindex of the link, if it is still the one decided on. Raises Refused or OSError.
-
-    Under whatever name: what was cut off may have been a renaming.
-    """
+    """The ifindex of the link, if it is still the one decided on. Raises Refused or OSError."""
+    device(action, sysfs)
     if action.ifindex is None:
-        device(action, sysfs)
         raise Refused(f"{action.step} of {action.usb_path} was decided on without a link")
-    if (sysfs / "class/net" / action.device).exists():
-        device(action, sysfs)
-        return action.ifindex
-    usb = device(replace(action, ifindex=None), sysfs)
-    for netdev in usb.glob(f"{usb.name}:*/net/*"):
-        if _read(netdev / "ifindex") == str(action.ifindex):
-            return action.ifindex
-    raise Refused(f"{action.device} is gone, and {usb.name} has no interface {action.ifindex}")
+    return action.ifindex
 
 
 def interface(action: OnDevice, name: str, sysfs: Path) -> Path:
@@ -84,14 +74,16 @@ def empty_plug(action: OnDevice, companion_path: str, sysfs: Path) -> None:
             raise Refused(f"{usb_path} is there, and the plug was empty")
 
 
-def _check_link(name: str, ifindex: int, usb: Path, sysfs: Path) -> None:
-    netdev = sysfs / "class/net" / name
-    if "/" in name:
-        raise Refused(f"{name!r} is not the name of a link")
-    found = _read(netdev / "ifindex")
-    behind = (netdev / "device").resolve().parent
-    if found != str(ifindex) or behind != usb.resolve():
-        raise Refused(f"{name} is no longer interface {ifindex} of {usb.name}")
+def _check_link(name: str, ifindex: int, usb: Path) -> None:
+    """The device still has this link: under whatever name, which udev or a step may have changed.
+
+    Device number and ifindex, neither of which is given twice, say which it is without a name.
+    """
+    for link_of_the_device in usb.glob(f"{usb.name}:*/net/*"):
+        with contextlib.suppress(Refused):  # renamed between the listing and the look
+            if _read(link_of_the_device / "ifindex") == str(ifindex):
+                return
+    raise Refused(f"{usb.name} no longer has interface {ifindex}, which was {name}")
 
 
 def _read(path: Path) -> str:

@@ -22,6 +22,8 @@ from tests.lab.rtl8156.client import Rtl8156
 HERE = Path(__file__).parent
 SERVICE_MODULES = ("test_service", "test_sources")
 LAB_MODULES = ("test_lab", "test_rtl8156")
+# Where one process must run all of it: containers are shared, a page tells of both releases.
+UNDIVIDED_MODULES = ("test_container", "test_remediation")
 PORTS = "$(ls /sys/devices/platform/vhci_hcd.0/usb*/*/usb*-port*/disable 2>/dev/null)"
 _BOOTED = pytest.StashKey[list[VirtualMachine]]()
 
@@ -57,7 +59,7 @@ class _ByMachine(LoadScopeScheduling):  # type: ignore[misc]  # it ships no type
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, test = nodeid.partition("::")
-        is_second = "trixie" in test and "test_container" not in file
+        is_second = "trixie" in test and Path(file).stem not in UNDIVIDED_MODULES
         return "trixie" if is_second else file
 
 

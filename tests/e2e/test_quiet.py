@@ -53,6 +53,7 @@ def test_a_nic_that_boots(machine: VirtualMachine, adapter: Rtl8156) -> None:
     adapter.plug()
     uplink.wait_for_state("healthy")
     uplink.wait_until_reached()
+    uplink.wait_until_idle()
     uplink.close()
 
     told = machine.journal(f"-t nodemend --since=@{since} -p warning")

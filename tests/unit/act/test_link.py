@@ -120,12 +120,10 @@ def test_a_real_link_goes_down_and_comes_up(tmp_path: Path) -> None:
     if not has_namespaces():
         pytest.skip("needs CAP_NET_ADMIN, and network namespaces")
     usb = tmp_path / "bus/usb/devices/2-1"
-    netdev = tmp_path / "class/net/lo"
-    for directory in (usb / "2-1:1.0", netdev):
-        directory.mkdir(parents=True)
+    netdev = usb / "2-1:1.0/net/lo"
+    netdev.mkdir(parents=True)
     (usb / "devnum").write_text("2\n")
     (netdev / "ifindex").write_text("1\n")
-    (netdev / "device").symlink_to(usb / "2-1:1.0")
     said = subprocess.run(
         ["unshare", "--net", sys.executable, "-c", IN_A_NAMESPACE, str(tmp_path)],
         cwd=ROOT,

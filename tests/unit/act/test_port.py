@@ -101,7 +101,7 @@ def test_refused_where_the_plug_is_not_empty_any_more(usb_path: str, tree: Tree)
     ("moved", "words"),
     [
         ({"device_number": 3}, "2-1 is device 2, not 3"),
-        ({"ifindex": 4}, "no longer interface 4"),
+        ({"ifindex": 4}, "2-1 no longer has interface 4"),
         ({"usb_path": "usb2"}, "'usb2' is not the bus path"),
         ({"companion_path": "1-0:1.0"}, "'1-0:1.0' is not the bus path"),
         ({"usb_path": "2-7"}, "usb2-port7 is gone"),
