@@ -43,7 +43,7 @@ def test_a_flood_hides_no_message_of_the_kernels(uplink: Uplink, adapter: Rtl815
     machine, before = uplink.machine, counted(uplink, DISCONNECTS)
     machine.run("sysctl -q -w kernel.printk_devkmsg=on")
     # It is stopped once the plugging is done, however long that takes.
-    machine.run(f"systemd-run -q --unit flood python3 -c {FLOOD} 1000000 5")
+    machine.run(f"systemd-run -q --unit flood python3 -c {FLOOD} 1000000 20")
     for _ in range(3):
         replug(uplink, adapter)
     assert "active" == machine.run("systemctl is-active flood", check=False).stdout.strip()
