@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import time
 from typing import Any
 
 import pytest
 
 from tests.e2e.service import Daemon
 from tests.lab.machine import PRODUCT_PORT, VirtualMachine
+from tests.lab.node import Looks
 from tests.lab.prometheus import check_metrics, scraping
 from tests.lab.rtl8156.client import Rtl8156
 
@@ -29,14 +29,14 @@ def sample(text: str, series: str) -> float | None:
 
 def wait_for(node: VirtualMachine, series: str, value: float) -> str:
     """/metrics, once the series has the value."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    text = ""
-    while time.monotonic() < deadline:
+    looks, text = Looks(DEADLINE_SECONDS), ""
+    while True:
         with contextlib.suppress(OSError):  # a service that starts anew answers in a moment
             text = node.get("/metrics")
         if sample(text, series) == value:
             return text
-    pytest.fail(f"{series} did not become {value}:\n{text}")
+        if not looks.rest():
+            pytest.fail(f"{series} did not become {value}:\n{text}")
 
 
 def flap(machine: VirtualMachine, adapter: Rtl8156) -> None:

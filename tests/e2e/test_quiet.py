@@ -15,6 +15,7 @@ import pytest
 from tests.e2e.test_flap import sample
 from tests.e2e.uplink import DEVICE, GATEWAY, REACHABLE, REMEDIATE, SYSFS, Uplink
 from tests.lab.machine import SSH_PORT, VirtualMachine
+from tests.lab.node import Looks
 from tests.lab.rtl8156.client import Rtl8156
 
 pytestmark = pytest.mark.parametrize("machine", ["bookworm"], indirect=True)
@@ -36,10 +37,9 @@ STARVE = "for i in 1 2 3 4 5 6 7 8; do timeout 12 chrt -r 1 sh -c 'while :; do :
 def wait_for_probes(uplink: Uplink, count: int) -> None:
     """So many more probes, answered or not."""
     before = sample(uplink.machine.get("/metrics"), PROBES) or 0
-    deadline = time.monotonic() + 120
+    looks = Looks(120)
     while (sample(uplink.machine.get("/metrics"), PROBES) or 0) < before + count:
-        assert time.monotonic() < deadline, "it does not probe any more"
-        time.sleep(0.5)
+        assert looks.rest(), "it does not probe any more"
 
 
 def test_a_nic_that_boots(machine: VirtualMachine, adapter: Rtl8156) -> None:

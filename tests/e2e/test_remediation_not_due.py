@@ -86,7 +86,7 @@ def test_a_noisy_log(repaired: Uplink, adapter: Rtl8156) -> None:
     """Lines that pose as the kernel's, and real ones about transmits that failed."""
     machine = repaired.machine
     machine.run("sysctl -q -w kernel.printk_devkmsg=on")
-    machine.run(f"python3 -c {POSED} 2000 0.01")
+    machine.run(f"python3 -c {POSED} 2000 5")
     assert "giving up 1999" in machine.run("dmesg | tail -n 50").stdout
     adapter.fault("tx_eproto")
     machine.run(f"ping -f -I {DEVICE} -c 300 -w 15 {GATEWAY} || true")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from agent.store import FORMAT
 from tests.e2e.service import Daemon
 from tests.e2e.test_flap import sample, wait_for
 from tests.lab.machine import VirtualMachine
-from tests.lab.node import Node
+from tests.lab.node import Looks, Node
 
 NICS = "usb_nic:\n  match: [{driver: r8152, name: uplink}]\n"
 CONFIG = "/etc/nodemend/config.yaml"
@@ -41,11 +40,10 @@ def show(machine: Node, *properties: str) -> dict[str, str]:
 
 
 def wait_until_told(daemon: Daemon, event: str, count: int = 1, seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
+    looks = Looks(seconds)
     while len(found := daemon.events(event)) < count:
-        if time.monotonic() > deadline:
+        if not looks.rest():
             pytest.fail(f"no {event}: {[entry['MESSAGE'] for entry in daemon.events()]}")
-        time.sleep(0.3)
     return found[-1]
 
 

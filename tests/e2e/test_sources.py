@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import urllib.error
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ from tests.e2e.service import Daemon
 from tests.e2e.test_flap import wait_for
 from tests.e2e.test_service import NICS, STATE, wait_until_told
 from tests.lab.machine import PRODUCT_PORT, VirtualMachine
+from tests.lab.node import Looks
 
 WITHIN_SECONDS = 30.0
 MONITOR_UP = 'nodemend_monitor_up{monitor="nic"}'
@@ -59,11 +59,10 @@ def health(machine: VirtualMachine) -> dict[str, Any]:
 
 
 def wait_for_condition(machine: VirtualMachine, source: str, condition: str) -> str:
-    deadline = time.monotonic() + WITHIN_SECONDS
+    looks = Looks(WITHIN_SECONDS)
     while (found := health(machine)["sources"][source])["condition"] != condition:
-        if time.monotonic() > deadline:
+        if not looks.rest():
             pytest.fail(f"{source} is {found}")
-        time.sleep(0.3)
     return str(found["detail"])
 
 
@@ -79,10 +78,9 @@ def is_told_everywhere(machine: VirtualMachine, service: Daemon, source: str, wo
 
 
 def is_well_again(machine: VirtualMachine, service: Daemon, source: str) -> None:
-    deadline = time.monotonic() + 60
+    looks = Looks(60)
     while not health(machine)["healthy"]:
-        assert time.monotonic() < deadline, health(machine)
-        time.sleep(0.3)
+        assert looks.rest(), health(machine)
     told = wait_until_told(service, "source_recovered")
     assert source == told["NODEMEND_SOURCE"]
     assert "active" == machine.run("systemctl is-active nodemend").stdout.strip()

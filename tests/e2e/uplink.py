@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from tests.e2e.service import Daemon
 from tests.e2e.test_flap import DEADLINE_SECONDS, sample, status_of_the_nic, wait_for
 from tests.lab.machine import VirtualMachine
+from tests.lab.node import Looks
 
 DEVICE = "enx6c1ff71be8c8"
 SYSFS = f"/sys/class/net/{DEVICE}"
@@ -51,26 +51,24 @@ class Uplink:
 
     def wait_for_state(self, *states: str, seconds: float = DEADLINE_SECONDS) -> str:
         """Until /metrics shows one of the states."""
-        deadline = time.monotonic() + seconds
+        looks = Looks(seconds)
         while (state := self.state()) not in states:
-            if time.monotonic() > deadline:
+            if not looks.rest():
                 pytest.fail(f"{state} instead of {states}:\n{self.machine.journal_text()}")
-            time.sleep(0.2)
         return str(state)
 
     def wait_until_told(
         self, event: str, words: str, seconds: float = DEADLINE_SECONDS
     ) -> dict[str, str]:
         """Until the journal has the event, for people and with its evidence as a field."""
-        deadline = time.monotonic() + seconds
+        looks = Looks(seconds)
         while True:
             for entry in self.daemon.events(event):
                 if words in entry["MESSAGE"]:
                     return entry
-            if time.monotonic() > deadline:
+            if not looks.rest():
                 said = "\n".join(entry["MESSAGE"] for entry in self.daemon.events())
                 pytest.fail(f"no {event} with {words!r}:\n{said}")
-            time.sleep(0.5)
 
     def wait_until_reached(self) -> None:
         self.wait_for_sample(REACHABLE, 1)
@@ -88,15 +86,14 @@ class Uplink:
 
     def wait_until_idle(self, seconds: float = DEADLINE_SECONDS) -> None:
         """No step is under way: tune is, for a while after the start, and holds the only actor."""
-        deadline = time.monotonic() + seconds
+        looks = Looks(seconds)
         while True:
             events = [entry["NODEMEND_EVENT"] for entry in self.daemon.events()]
             ended = events.count("step_verified") + events.count("step_failed")
             if ended == events.count("step_began"):
                 return
-            if time.monotonic() > deadline:
+            if not looks.rest():
                 pytest.fail(f"a step has no end:\n{self.machine.journal_text()}")
-            time.sleep(0.5)
 
     def ifindex(self) -> int:
         """The interface's number, which Cilium holds on to."""
