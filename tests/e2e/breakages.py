@@ -74,11 +74,8 @@ def _stalled_until(cure: str) -> BreakIt:
     return stall
 
 
-def _gone_for_a_moment(uplink: Uplink, adapter: Rtl8156) -> None:
-    adapter.unplug()
-    # By the kernel's word, which is there at once: a look at /metrics takes a slow node seconds.
-    uplink.machine.run(f"until ! test -e {SYSFS}; do sleep 0.1; done")
-    adapter.plug()
+def _gone_for_a_moment(_uplink: Uplink, adapter: Rtl8156) -> None:
+    adapter.replug(SYSFS)
 
 
 def _gone_until_the_plug_is_off(uplink: Uplink, adapter: Rtl8156) -> None:

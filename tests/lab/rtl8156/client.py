@@ -9,6 +9,16 @@ from typing import Any
 from tests.lab.images import LabError
 from tests.lab.node import Node
 
+_REPLUG = """\
+import os, sys, time
+sys.path.insert(0, "/opt/lab")
+from tests.lab.rtl8156 import control
+control.ask("unplug", [])
+while os.path.exists(sys.argv[1]):
+    time.sleep(0.02)
+control.ask("plug", ["ss"])
+"""
+
 
 class Rtl8156:
     """The adapter of a node on which rtl8156.service runs; times are the node's own."""
@@ -34,6 +44,10 @@ class Rtl8156:
 
     def plug(self, specimen: str = "ss") -> dict[str, Any]:
         return self.fault("plug", specimen)
+
+    def replug(self, gone: str) -> None:
+        """Out, and in again once this file is gone: by one process, where two take seconds."""
+        self._node.run(f"python3 -c {shlex.quote(_REPLUG)} {shlex.quote(gone)}")
 
     def truth(self) -> dict[str, Any]:
         """Counters and log since the emulator started."""
