@@ -19,17 +19,20 @@ from agent.model.policy import (
     AFTERCARE_MAX,
     FAULT_KINDS,
     FLAPS_MAX,
+    REPEATS_MAX,
     REPLICAS_MAX,
     STEP_NAMES,
     STEPS_MAX,
     TOP_PROCESSES_MAX,
     BudgetPolicy,
+    CniGuardPolicy,
     FlappingPolicy,
     GpuPolicy,
     NicMatch,
     Policy,
     ProbePolicy,
     RemediationPolicy,
+    RepeatsPolicy,
 )
 from agent.yaml_reader import ConfigError, Parser, Reader, Wrong, kind_of, list_of, nested, scalar
 from agent.yaml_values import (
@@ -48,7 +51,7 @@ _ITEMS_MAX = 64
 _PORT_MAX = 65535
 _IPV6 = 6
 _MEGABIT = 1_000_000
-_DURATIONS = ("interval", "timeout", "within", "down_grace", "settle")
+_DURATIONS = ("interval", "timeout", "within", "down_grace", "settle", "rest")
 _IN_NANOSECONDS = {name: f"{name}_ns" for name in _DURATIONS}
 
 
@@ -108,7 +111,8 @@ def parse(text: str, source: str) -> Config:
     if reader.problems:
         raise ConfigError(reader.problems)
     mode, gpu = values.get("mode", "observe"), _gpu(values.get("gpu", {}))
-    policy = Policy(mode=mode, **values.get("usb_nic", {}), gpu=gpu)
+    cni_guard = _cni_guard(values.get("cni_guard", {}))
+    policy = Policy(mode=mode, **values.get("usb_nic", {}), gpu=gpu, cni_guard=cni_guard)
     listen = values.get("listen", Listen())
     return Config(source, values.get("web_config_file"), listen, policy)
 
@@ -183,6 +187,13 @@ def _gpu(values: dict[str, Any]) -> GpuPolicy:
     return GpuPolicy(**{_IN_NANOSECONDS.get(k, k): v for k, v in values.items()})
 
 
+def _cni_guard(values: dict[str, Any]) -> CniGuardPolicy:
+    if "repeats" in values:
+        repeats = {_IN_NANOSECONDS.get(k, k): v for k, v in values["repeats"].items()}
+        values["repeats"] = RepeatsPolicy(**repeats)
+    return CniGuardPolicy(**{_IN_NANOSECONDS.get(k, k): v for k, v in values.items()})
+
+
 def _probe_target(_reader: Reader, node: yaml.Node, _key: str) -> str:
     wanted = "gateway, or an IPv4 address in the NIC's own network"
     value = scalar(node, wanted)
@@ -250,10 +261,23 @@ _GPU: dict[str, Parser] = {
     "replicas": whole_number(1, REPLICAS_MAX, "replicas"),
     "headroom": size("0", "1Ti"),
 }
+_CNI_GUARD: dict[str, Parser] = {
+    "interfaces": list_of(
+        pattern(r"[A-Za-z0-9_.*?-]{1,15}", "a link's name, or a pattern like lxc*"), _ITEMS_MAX
+    ),
+    "repeats": nested(
+        {
+            "count": whole_number(1, REPEATS_MAX, "times"),
+            "within": duration("1s", "24h"),
+        }
+    ),
+    "rest": duration("1s", "24h"),
+}
 _ROOT: dict[str, Parser] = {
     "mode": choice("observe", "remediate"),
     "listen": _listen,
     "web_config_file": absolute_path,
     "usb_nic": _usb_nic,
+    "cni_guard": nested(_CNI_GUARD),
     "gpu": nested(_GPU),
 }

@@ -102,6 +102,7 @@ def durable_of(state: State) -> Durable:
         state.ended,
         state.pause,
         state.gpu.gpus,
+        state.cni.counts,
     )
 
 

@@ -15,6 +15,7 @@ from agent.codec import to_json
 from agent.decide import decide, tune
 from agent.model.facts import ActionEnded, ConfigRead
 from agent.model.outputs import Act, Output, Tell
+from agent.model.outputs_of_cni import PutBack
 from agent.model.policy import Policy
 from agent.model.recording import RecordingEntry, RecordingHeader
 from agent.model.state import State
@@ -85,8 +86,9 @@ def _left_undone(
 ) -> State:
     """Step tune repairs nothing: that nobody takes it here must not hold up what follows."""
     for output in outputs:
-        is_tune = isinstance(output, Act) and output.action.step == tune.STEP
-        if isinstance(output, Act) and is_tune and output not in entry.outputs:
+        if not isinstance(output, Act) or isinstance(output.action, PutBack):
+            continue
+        if output.action.step == tune.STEP and output not in entry.outputs:
             words = "in a replay nothing is carried out"
             ended = ActionEnded(entry.fact.at, output.action, "refused", words)
             state, _told = decide(state, ended, policy)

@@ -13,7 +13,7 @@ from agent.model.policy import Policy
 from agent.model.state import Bystander, State
 from agent.model.verdicts import SourceLostMessages, WatchBegan
 
-TOPIC = "listing"
+SOURCE, TOPIC = "rtnetlink", "listing"
 PERIOD_SECONDS = 30
 READ_ATTEMPTS_MAX = 5
 

@@ -109,7 +109,7 @@ def _route(state: State, fact: Fact, policy: Policy) -> Decision:  # noqa: C901,
             return kernel_log.apply(state, fact)
         case ReadFailed():
             return readings.failed(state, fact)
-        case SourceGap():
+        case SourceGap(source=listing.SOURCE):
             return listing.after_gap(state, fact)
         case TimeReached():
             return _time_reached(state, fact, policy)

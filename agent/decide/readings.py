@@ -23,6 +23,7 @@ from agent.model.outputs import (
     Tell,
     Wake,
 )
+from agent.model.outputs_of_cni import ListNetwork, ReadRequester
 from agent.model.policy import Policy
 from agent.model.state import State
 from agent.model.verdicts import ReadingFailed
@@ -70,6 +71,8 @@ def failed(state: State, fact: ReadFailed) -> Decision:
             return links.change_nic(state, ifindex, reach.after_counters_failed), ()
         case FollowKernelLog():
             return replace(state, kernel_log_heard=True), ()  # it can tell nothing
+        case ListNetwork() | ReadRequester():
+            return state, ()  # the CNI's machine hears of it (cni.py)
         case ReopenLinkEvents():
             return state, ()  # tried again with the next listing that knows better
 

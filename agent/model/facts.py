@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from agent.model.facts_of_cni import CniFact
 from agent.model.facts_of_gpus import GpuFact
 from agent.model.identity import Adapter, Counters, Link, NodeHealth, Stamp, Uplink, UsbDevice
 from agent.model.kernel_log import KernelMessage
@@ -269,4 +270,5 @@ Fact: TypeAlias = (
     | ConfigReadFailed
     | SourceChanged
     | GpuFact
+    | CniFact
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from agent.model.identity import NetworkService
+from agent.model.outputs_of_cni import ListNetwork, PutBack, ReadRequester
 from agent.model.verdicts import Verdict
 
 # --- Ask: a fresh reading --------------------------------------------------------------------
@@ -102,6 +103,8 @@ Question: TypeAlias = (
     | ReadUplinks
     | Probe
     | ReadNode
+    | ListNetwork
+    | ReadRequester
     | FollowKernelLog
     | ReopenLinkEvents
 )
@@ -258,15 +261,17 @@ Action: TypeAlias = (
     | PowerCyclePort
     | PowerPortOn
 )
+
+
 # busy: not begun, since an earlier one still hangs in the kernel, or the disk knows nothing of it.
 ActionOutcome: TypeAlias = Literal["done", "failed", "refused", "busy", "timed_out"]
 
 
 @dataclass(frozen=True)
 class Act:
-    """An action for `act`; carried out only once the state that knows of it is on disk."""
+    """An action for `act`; one on a device only once the state that knows of it is on disk."""
 
-    action: Action
+    action: Action | PutBack
 
 
 # --- Wake and Tell ---------------------------------------------------------------------------

@@ -100,6 +100,40 @@ class GpuPolicy:
     headroom_bytes: int = 256 * 1024 * 1024  # less than that is free: an incident; 0: never
 
 
+REPEATS_MAX = 64  # that cni_guard.repeats may allow: so many are remembered of each entry
+# As the CNIs that are known (agent/decide/cni_table.py) call theirs.
+CNI_INTERFACES = (
+    "cilium_*",
+    "lxc*",
+    "flannel.*",
+    "flannel-v6.*",
+    "cni0",
+    "veth*",
+    "cali*",
+    "tunl0",
+    "vxlan.calico",
+    "vxlan-v6.calico",
+    "wireguard.cali",
+)
+
+
+@dataclass(frozen=True)
+class RepeatsPolicy:
+    """Put back so often within so long, an entry is left alone for a while."""
+
+    count: int = 5
+    within_ns: int = 600_000_000_000
+
+
+@dataclass(frozen=True)
+class CniGuardPolicy:
+    """What of the host's network is guarded for the CNI, and how hard."""
+
+    interfaces: tuple[str, ...] = CNI_INTERFACES  # globs
+    repeats: RepeatsPolicy = field(default_factory=RepeatsPolicy)
+    rest_ns: int = 600_000_000_000
+
+
 @dataclass(frozen=True)
 class Policy:
     """The part of the configuration that decisions depend on."""
@@ -112,3 +146,4 @@ class Policy:
     flapping: FlappingPolicy = field(default_factory=FlappingPolicy)
     remediation: RemediationPolicy = field(default_factory=RemediationPolicy)
     gpu: GpuPolicy = field(default_factory=GpuPolicy)
+    cni_guard: CniGuardPolicy = field(default_factory=CniGuardPolicy)

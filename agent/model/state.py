@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from agent.model.cni import CniCounts, CniGuard
 from agent.model.gpu import Holding
 from agent.model.identity import Adapter, Counters, Link, NodeHealth, Stamp, Uplink, UsbDevice
 from agent.model.incident import Incident, Tally
@@ -272,6 +273,7 @@ class State:
     config_read_wall_ns: Mapping[str, int] = field(default_factory=dict)  # by file
     config_problems: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by file
     gpu: GpuWatch = field(default_factory=GpuWatch)
+    cni: CniGuard = field(default_factory=CniGuard)
 
 
 @dataclass(frozen=True)
@@ -285,3 +287,4 @@ class Durable:
     ended: bool = True  # what wrote it ended in order: written before that, it says no
     pause: Pause | None = None
     gpus: Mapping[str, Gpu] = field(default_factory=dict)
+    cni: CniCounts = field(default_factory=CniCounts)

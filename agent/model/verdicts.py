@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from agent.model.verdicts_of_cni import CniVerdict
 from agent.model.verdicts_of_gpus import GpuVerdict
 from agent.model.verdicts_of_service import (
     ConfigRefused,
@@ -284,4 +285,5 @@ Verdict: TypeAlias = (
     | StepTakenBack
     | StepFailed
     | GpuVerdict
+    | CniVerdict
 )
