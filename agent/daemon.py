@@ -1,8 +1,9 @@
 """The loop that joins the rooms. Facts come in, decisions go out:
 
     rtnetlink events ---+
-    kernel's log -------+                                 +--> Ask  --> inquiry --+
-    answers (inquiry) --+--> _observe --> decide(state) --+--> Act  --> actor  ---+--> facts
+    network events -----+                                 +--> Ask  --> intake ---+
+    kernel's log -------+--> _observe --> decide(state) --+--> Act  --> actor  ---+--> facts
+    answers ------------+                                 |                       |
     ended actions ------+       one fact at a time        +--> Wake --> waiting --+
     due times, signals -+                                 +--> Tell --> journal
 
@@ -19,9 +20,11 @@ from functools import partial
 from types import FrameType
 
 from agent.act.actor import Actor, Ending
+from agent.act.entries import PuttingBack
 from agent.decide import decide, go_ahead
 from agent.decide.permission import mode_in_force
 from agent.gpu_monitor import GpuMonitor
+from agent.intake import Inbox, Intake
 from agent.keeper import Keeper
 from agent.lock import lock
 from agent.model.facts import (
@@ -29,29 +32,17 @@ from agent.model.facts import (
     ConfigRead,
     ConfigReadFailed,
     Fact,
-    ReadFailed,
     Started,
     Stopping,
     StoreSpoiled,
 )
-from agent.model.outputs import (
-    Act,
-    Action,
-    Ask,
-    FollowKernelLog,
-    Output,
-    Question,
-    ReopenLinkEvents,
-    Tell,
-    Wake,
-)
+from agent.model.facts_of_cni import Attempt, EntriesPutBack
+from agent.model.outputs import Act, Action, Ask, Output, Tell, Wake
+from agent.model.outputs_of_cni import PutBack
 from agent.model.snapshot import Snapshot
 from agent.model.state import State
 from agent.observe import clock
 from agent.observe.blind_spots import NO_PROBES, blind_spots, may_probe
-from agent.observe.inquiry import Inquiry
-from agent.observe.kernel_log import KernelLog
-from agent.observe.rtnetlink import LinkEvents
 from agent.orders import Orders
 from agent.places import Places
 from agent.report.console import Console
@@ -79,12 +70,13 @@ class Daemon:
         """Open everything that can fail at start. ConfigError, OSError, lock.AlreadyRunning."""
         self._places, self._version = places, version
         self._state, self._started = State(), clock.now()
-        self._inbox: deque[Fact] = deque()  # answers from other threads
         self._recorded_actions: deque[tuple[Action, bool]] = deque()  # with: is it on disk?
         self._stop_reason: str | None = None
         self._waiting, self._reload_wanted = Waiting(), False
         self._systemd, self._sources = Systemd(), Sources()
-        self.serving = Serving(origin, lambda: self._snapshot, self._deliver)
+        self._inbox = Inbox(self._waiting.ring)
+        deliver = self._inbox.deliver
+        self.serving = Serving(origin, lambda: self._snapshot, deliver)
         self._policy = self.serving.config.policy
         for directory in (places.state, places.runtime, places.recording):
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -94,17 +86,17 @@ class Daemon:
         self._recorder = Recorder(places.recording, version, self._incidents.take)
         self._store = Store(places.state, STATE)
         self._keeper, self._actor = Keeper(self._store), Actor()
-        self._inquiry = Inquiry(self._deliver)
-        self._events, self._kernel_log = LinkEvents(), KernelLog()
+        self._intake = Intake(self._inbox)
+        self._putting_back = PuttingBack(self._was_put_back)
         self._sources.absent(JOURNAL, "; ".join(self._journal_missing))
-        self._sources.absent(KERNEL_LOG, self._kernel_log.missing or "")
+        self._sources.absent(KERNEL_LOG, self._intake.kernel_log.missing or "")
         self._sources.absent(PROBE, "" if may_probe() else NO_PROBES)
-        self._gpu = GpuMonitor(places.state, self._policy.gpu, self._deliver)
+        self._gpu = GpuMonitor(places.state, self._policy.gpu, deliver)
         self._console, self._snapshot = Console(), self._look()
         self._control = ControlServer(
             places.control_socket,
             lambda: self._snapshot,
-            Orders(self._deliver, self._gpu.release),
+            Orders(deliver, self._gpu.release),
         )
         self.serving.open()
         self._soundness = Soundness(
@@ -115,8 +107,9 @@ class Daemon:
             self._recorder,
             self._incidents,
             self._gpu,
-            rtnetlink=lambda: self._events.failure,
-            kernel_log=lambda: self._kernel_log.failure,
+            rtnetlink=lambda: self._intake.links.failure,
+            network=lambda: self._intake.network.failure,
+            kernel_log=lambda: self._intake.kernel_log.failure,
             store=lambda: self._store.failure,
             console=lambda: self._console.failure,
         )
@@ -148,7 +141,7 @@ class Daemon:
         if spoiled is not None and not spoiled.set_aside:
             self._store.refuse(f"{spoiled.path}: {spoiled.reason}")
         durable = None if isinstance(restored, Spoiled) else restored
-        missing = (self._kernel_log.missing,) if self._kernel_log.missing else ()
+        missing = (self._intake.kernel_log.missing,) if self._intake.kernel_log.missing else ()
         spots = (*blind_spots(), *self._journal_missing, *missing)
         self._take(Started(clock.now(), self._version, clock.boot_id(), durable, spots))
         if spoiled is not None:
@@ -156,33 +149,22 @@ class Daemon:
         self._publish()
 
     def _observe(self) -> list[Fact]:
-        """Wait for something to happen, and take it in, in an order that keeps listings true.
-
-        An answer in the inbox is younger than every event that the kernel sent before it. So
-        the inbox is measured first, then the events are read to their end, and only then the
-        answers count: a listing never meets news older than itself (decide/nic.py, rule 3).
-        """
+        """Wait for something to happen, and take it in."""
         self._wait()
         if self._reload_wanted:
             self._reload_wanted = False
             self._systemd.reloading()
             self.serving.reload()
-        answers = len(self._inbox)
-        facts, read_all = self._events.read()
-        if read_all:
-            facts += [self._inbox.popleft() for _ in range(answers)]
-        facts += self._kernel_log.read()
+        facts = self._intake.read()
         facts += self._ended_actions()
         facts += self._waiting.due()
-        self._sources.judge(READINGS, self._inquiry.check_deadline())
+        self._sources.judge(READINGS, self._intake.check_deadline())
         facts += self._soundness.look()
         return facts
 
     def _wait(self) -> None:
-        # Answers left over, because more events were waiting than one turn takes: at once.
-        seconds = 0.0 if self._inbox else self._kernel_log.rest_seconds() or float("inf")
-        descriptors = (self._events.fileno(), self._actor.fileno(), self._kernel_log.fileno())
-        self._waiting.wait(descriptors, seconds)
+        descriptors = (*self._intake.filenos(), self._actor.fileno())
+        self._waiting.wait(descriptors, self._intake.at_most_seconds())
 
     def _ended_actions(self) -> list[Fact]:
         endings: list[Ending] = []
@@ -190,11 +172,6 @@ class Daemon:
             endings += self._carry_out(*self._recorded_actions.popleft())
         endings += self._actor.poll()
         return [ActionEnded(clock.now(), e.action, e.outcome, e.detail) for e in endings]
-
-    def _deliver(self, fact: Fact) -> None:
-        """From any thread. Bounded, since each answer has a question (inquiry.QUESTIONS_MAX)."""
-        self._inbox.append(fact)
-        self._waiting.ring()
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         self._stop_reason = f"received {signal.Signals(number).name}"
@@ -223,28 +200,31 @@ class Daemon:
     def _dispatch(self, output: Output, fact: Fact) -> None:
         match output:
             case Ask(question):
-                self._ask(question)
+                self._intake.ask(question)
             case Wake(at_boottime_ns, topic):
                 self._waiting.wake_at(at_boottime_ns, topic)
             case Tell(verdict):
                 self._journal.tell(fact.at, verdict)
-            case Act(action) if go_ahead.ends_a_step(self._state, action):
-                self._action_recorded(action, durable=True)  # with its step: no disk is waited for
-            case Act(action):  # no durable record, no step
-                self._keeper.keep_now(self._state, partial(self._action_recorded, action))
+            case Act(action):
+                self._act(action)
 
-    def _ask(self, question: Question) -> None:
-        match question:
-            case FollowKernelLog(after_sequence):
-                self._kernel_log.follow(after_sequence)
-                if self._kernel_log.missing:
-                    missing = self._kernel_log.missing
-                    self._deliver(ReadFailed(clock.now(), question, missing))
-            case ReopenLinkEvents(reason):
-                for fact in self._events.reopen(reason):
-                    self._deliver(fact)
-            case _:
-                self._inquiry.ask(question)
+    def _act(self, action: Action | PutBack) -> None:
+        if isinstance(action, PutBack):
+            self._put_back(action)
+        elif go_ahead.ends_a_step(self._state, action):
+            self._action_recorded(action, durable=True)  # with its step: no disk is waited for
+        else:  # no durable record, no step
+            self._keeper.keep_now(self._state, partial(self._action_recorded, action))
+
+    def _put_back(self, action: PutBack) -> None:
+        """Nothing of it is half done when it is cut off: no disk is waited for."""
+        if mode_in_force(self._state, self._policy) == "remediate":
+            self._putting_back.start(action)
+        else:
+            self._putting_back.refuse(action, "the mode in force is observe")
+
+    def _was_put_back(self, action: PutBack, attempts: tuple[Attempt, ...]) -> None:
+        self._inbox.deliver(EntriesPutBack(clock.now(), action.number, attempts))
 
     def _action_recorded(self, action: Action, durable: bool) -> None:
         self._recorded_actions.append((action, durable))
@@ -290,10 +270,9 @@ class Daemon:
     def _end(self) -> None:
         self._keeper.keep_now(self._state, lambda _durable: None)
         self._gpu.close(CLOSE_SECONDS)
-        for reader in (self.serving, self._control, self._actor, self._inquiry):
-            reader.close()
-        self._events.close()
-        self._kernel_log.close()
+        workers = (self.serving, self._control, self._actor, self._putting_back, self._intake)
+        for worker in workers:
+            worker.close()
         for writer in (self._console, self._journal, self._recorder, self._incidents, self._store):
             writer.close(CLOSE_SECONDS)
         self._lock.close()

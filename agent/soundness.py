@@ -25,6 +25,7 @@ from agent.sources import (
     INCIDENTS,
     JOURNAL,
     KERNEL_LOG,
+    NETWORK,
     RECORDING,
     RTNETLINK,
     STORE,
@@ -51,6 +52,7 @@ class Soundness:
         gpu: GpuMonitor,
         *,
         rtnetlink: Failure,
+        network: Failure,
         kernel_log: Failure,
         store: Failure,
         console: Failure,
@@ -62,6 +64,7 @@ class Soundness:
         self._incidents, self._gpu = incidents, gpu
         self._failures: dict[str, Failure] = {
             RTNETLINK: rtnetlink,
+            NETWORK: network,
             KERNEL_LOG: kernel_log,
             STORE: store,
             CONSOLE: console,

@@ -21,12 +21,13 @@ from agent.model.facts import (
     UplinksRead,
     UsbTreeRead,
 )
+from agent.model.facts_of_cni import NetworkChanged, NetworkListed
 from agent.model.identity import Stamp
 from agent.model.outputs import ListLinks, Probe
 from agent.model.snapshot import Source
 
 RTNETLINK, READINGS, KERNEL_LOG, PROBE = "rtnetlink", "readings", "kernel_log", "probe"
-GPU = "gpu"
+GPU, NETWORK = "gpu", "network"
 JOURNAL, STORE, RECORDING, INCIDENTS, HTTP, CONTROL, CONSOLE = (
     "journal",
     "store",
@@ -49,6 +50,8 @@ _ORIGIN: Mapping[type, str] = {
     SpeedRead: READINGS,
     KernelLogRead: KERNEL_LOG,
     ProbeEnded: PROBE,
+    NetworkChanged: NETWORK,
+    NetworkListed: NETWORK,
 }
 
 
@@ -57,11 +60,11 @@ class Sources:
 
     def __init__(self) -> None:
         """All are well until they show otherwise."""
-        inward = (RTNETLINK, READINGS, KERNEL_LOG, PROBE, GPU)
+        inward = (RTNETLINK, NETWORK, READINGS, KERNEL_LOG, PROBE, GPU)
         outward = (JOURNAL, STORE, RECORDING, INCIDENTS, HTTP, CONTROL, CONSOLE)
         self._sources = {name: Source("ok", "") for name in (*inward, *outward)}
         self._told = dict.fromkeys(self._sources, (-QUIET_SECONDS, "ok"))  # when, what
-        self._gap_open = False
+        self._gaps: set[str] = set()  # sources of which no listing has made up for a loss yet
         self._listing_failure: str | None = None
 
     def count(self, fact: Fact) -> None:
@@ -69,7 +72,7 @@ class Sources:
         if isinstance(fact, SourceGap):
             known = self._sources[fact.source]
             self._sources[fact.source] = replace(known, dropped_total=known.dropped_total + 1)
-            self._gap_open = True
+            self._gaps.add(fact.source)
             return
         if isinstance(fact, ReadFailed) and isinstance(fact.question, ListLinks):
             self._listing_failure = fact.reason
@@ -84,7 +87,10 @@ class Sources:
         known = self._sources[origin]
         self._sources[origin] = replace(known, facts_total=known.facts_total + 1)
         if isinstance(fact, LinksListed):
-            self._listed(fact.at)
+            self._listed(RTNETLINK, fact.at)
+            self._listing_failure = None
+        if isinstance(fact, NetworkListed):
+            self._listed(NETWORK, fact.at)
         if isinstance(fact, ProbeEnded):
             self.judge(PROBE, None)
         if isinstance(fact, KernelLogRead) and fact.lost:
@@ -135,13 +141,12 @@ class Sources:
         """A copy for a snapshot."""
         return dict(self._sources)
 
-    def _listed(self, at: Stamp) -> None:
+    def _listed(self, name: str, at: Stamp) -> None:
         """A listing compares all that events told with the kernel's own list."""
-        known = self._sources[RTNETLINK]
-        self._sources[RTNETLINK] = replace(
+        known = self._sources[name]
+        self._sources[name] = replace(
             known,
             last_success_wall_ns=at.wall_ns,
-            resyncs_total=known.resyncs_total + (1 if self._gap_open else 0),
+            resyncs_total=known.resyncs_total + (1 if name in self._gaps else 0),
         )
-        self._gap_open = False
-        self._listing_failure = None
+        self._gaps.discard(name)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.background import Background
+from agent.model.cni import Requester
 from agent.model.facts import (
     AdapterRead,
     CountersRead,
@@ -25,6 +26,7 @@ from agent.model.facts import (
     UplinksRead,
     UsbTreeRead,
 )
+from agent.model.facts_of_cni import NetworkListed, RequesterRead
 from agent.model.outputs import (
     FollowKernelLog,
     ListLinks,
@@ -39,7 +41,12 @@ from agent.model.outputs import (
     ReadUsbTree,
     ReopenLinkEvents,
 )
+from agent.model.outputs_of_cni import ListNetwork, ReadRequester
 from agent.observe import arp, clock, hardware, node, plug, rtnetlink, uplinks
+from agent.observe.cni_runtime import read_runtime
+from agent.observe.meddlers import infer
+from agent.observe.network import list_network
+from agent.observe.requester import Requesters
 from agent.observe.speed import SpeedReader
 from agent.observe.usb_tree import read_usb_tree
 
@@ -50,6 +57,8 @@ _SECOND_NS = 1_000_000_000
 # Who waits for what: the RTNL lock, nothing (sysfs and /proc), the network, the hardware, Cilium.
 _LANES: dict[type, str] = {
     ListLinks: "rtnl",
+    ListNetwork: "network",
+    ReadRequester: "requester",
     ReadAdapter: "sysfs",
     ReadPlug: "sysfs",
     ReadCounters: "sysfs",
@@ -86,6 +95,7 @@ class Inquiry:
         self._deliver = deliver
         self._root = root
         self._speed = SpeedReader()
+        self._requesters = Requesters(root)
         self._lanes: dict[str, _Lane] = {}  # each from its first question on
 
     def ask(self, question: Question) -> None:
@@ -108,8 +118,9 @@ class Inquiry:
             if lane.given_up is not question:
                 lane.given_up = question
                 self._deliver(ReadFailed(clock.now(), question, overdue))
-            if not isinstance(question, ReadUsbTree):
-                # That one is for people alone, and waits for the lock of the device that hangs.
+            # The first is for people alone, and waits for the lock of the device that hangs; the
+            # second waits for other processes: what is asked then is let be, and said to be.
+            if not isinstance(question, ReadUsbTree | ReadRequester):
                 words = overdue
         return words
 
@@ -154,5 +165,24 @@ class Inquiry:
                 return ProbeEnded(clock.now(), ifindex, target, answered)
             case ReadNode(connector):
                 return NodeRead(clock.now(), connector, node.read_node(self._root))
+            case ListNetwork() | ReadRequester():
+                return self._read_network(question)
             case FollowKernelLog() | ReopenLinkEvents():
                 raise ValueError("a source of its own, which the loop asks itself")
+
+    def _read_network(self, question: ListNetwork | ReadRequester) -> Fact:
+        if isinstance(question, ListNetwork):
+            listed = list_network(DEADLINE_SECONDS)
+            return NetworkListed(clock.now(), question.number, *listed)
+        found = self._requester(question.port)
+        # Where it is known who it was, nobody need wait for a look at every process.
+        runtime = read_runtime(() if found is not None else question.owners, self._root)
+        return RequesterRead(clock.now(), question.port, found, runtime)
+
+    def _requester(self, port: int) -> Requester | None:
+        if port < 0:
+            return infer(-port, self._root)
+        if port:
+            return self._requesters.find(port)
+        self._requesters.prepare()
+        return None

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 
 from agent.model.verdicts import Verdict
 from agent.report.event import Event
+from agent.report.events_of_cni import CNI_EVENTS
 from agent.report.events_of_daemon import DAEMON_EVENTS
 from agent.report.events_of_gpus import GPU_EVENTS
 from agent.report.events_of_health import HEALTH_EVENTS
@@ -28,6 +29,7 @@ EVENTS: Mapping[type, Event] = {
     **DAEMON_EVENTS,
     **STEP_EVENTS,
     **GPU_EVENTS,
+    **CNI_EVENTS,
 }
 
 

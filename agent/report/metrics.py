@@ -22,6 +22,7 @@ from prometheus_client.utils import floatToGoString
 
 from agent.model.snapshot import Snapshot
 from agent.report.family import SECOND_NS, Family, HistogramFamily, Samples
+from agent.report.metrics_of_cni import CNI_FAMILIES
 from agent.report.metrics_of_gpus import GPU_FAMILIES
 from agent.report.metrics_of_nics import NIC_FAMILIES
 from agent.report.metrics_of_remediation import REMEDIATION_FAMILIES
@@ -41,6 +42,9 @@ def _monitor_up(snapshot: Snapshot) -> Samples:
     sources = (snapshot.sources.get(name) for name in ("rtnetlink", "readings", "kernel_log"))
     failed = any(source is None or source.condition == "failed" for source in sources)
     yield ("nic",), 0 if failed or snapshot.state.listing_answered == 0 else 1
+    if snapshot.state.cni.runtime.is_active:
+        network = snapshot.sources.get("network")
+        yield ("cni",), float(network is not None and network.condition == "ok")
     if snapshot.gpu.condition not in ("absent", "released"):
         yield ("gpu",), float(snapshot.gpu.condition == "sampling")
 
@@ -49,6 +53,9 @@ def _monitor_success(snapshot: Snapshot) -> Samples:
     source = snapshot.sources.get("rtnetlink")
     if source is not None and source.last_success_wall_ns is not None:
         yield ("nic",), source.last_success_wall_ns / SECOND_NS
+    network = snapshot.sources.get("network")
+    if network is not None and network.last_success_wall_ns is not None:
+        yield ("cni",), network.last_success_wall_ns / SECOND_NS
     if snapshot.gpu.sampled is not None:
         yield ("gpu",), snapshot.gpu.sampled.wall_ns / SECOND_NS
 
@@ -101,7 +108,8 @@ FAMILIES: tuple[Family | HistogramFamily, ...] = (
     Family(
         "monitor_last_success_timestamp_seconds",
         "gauge",
-        "nic: when all links were last compared with the kernel's list (every 30 s); gpu: when the "
+        "nic: when all links were last compared with the kernel's list (every 30 s); cni: "
+        "when its rules and routes were; gpu: when the "
         "latest sample was taken.",
         ("monitor",),
         _monitor_success,
@@ -130,6 +138,7 @@ FAMILIES: tuple[Family | HistogramFamily, ...] = (
     *NIC_FAMILIES,
     *REMEDIATION_FAMILIES,
     *GPU_FAMILIES,
+    *CNI_FAMILIES,
 )
 
 

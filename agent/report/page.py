@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from agent.model.snapshot import Snapshot
-from agent.report import gpu_status, status
+from agent.report import cni_status, gpu_status, status
 from agent.report.verdict import verdict
 from agent.report.when import clock_time
 
@@ -68,6 +68,7 @@ def _full(found: dict[str, Any]) -> Iterable[str]:
     yield from (_nic(nic) for nic in nics[:NICS_MAX])
     if len(nics) > NICS_MAX:
         yield f"<p>and {len(nics) - NICS_MAX} more NICs</p>"
+    yield from _cni(found["cni"])
     yield from _gpus(found["gpu"])
     sources = found["sources"].items()
     failing = [(n, s) for n, s in sources if s["condition"] == "failed"]
@@ -99,6 +100,14 @@ def _nic(nic: dict[str, Any]) -> str:
         parts.append(f'<p class="next">Next: {escape(nic["next_step"])}</p>')
     rows = [(what, escape(words)) for what, words in status.rows_of(nic)]
     return f"<section>{''.join(parts)}{_table(rows)}</section>"
+
+
+def _cni(found: dict[str, Any]) -> Iterable[str]:
+    if cni_status.is_shown(found):
+        mark = "degraded" if found["missing"] else "healthy"
+        table = _table((what, escape(words)) for what, words in cni_status.rows_of(found))
+        heading = f'<span class="{mark}">{escape(cni_status.heading(found))}</span>'
+        yield f"<section><h2>{heading}</h2>{table}</section>"
 
 
 def _gpus(found: dict[str, Any]) -> Iterable[str]:

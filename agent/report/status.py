@@ -10,7 +10,7 @@ from typing import Any
 from agent.model.policy import Mode
 from agent.model.snapshot import Snapshot
 from agent.model.state import Bystander, Nic
-from agent.report import gpu, gpu_status
+from agent.report import cni_status, gpu, gpu_status
 from agent.report.next_step import next_step, worst_first
 from agent.report.verdict import verdict
 from agent.report.when import clock_time
@@ -31,6 +31,7 @@ def as_object(snapshot: Snapshot) -> dict[str, Any]:
         "notices": _notices(snapshot),
         "nics": [_nic(nic, snapshot.mode) for nic in worst_first(snapshot.state.nics)],
         "other_links": [_bystander(b) for b in snapshot.state.bystanders.values()],
+        "cni": cni_status.as_object(snapshot),
         "gpu": gpu.as_object(snapshot.gpu, snapshot.state.gpu, with_processes=False),
         "blind_spots": list(snapshot.state.blind_spots),
         "sources": {
@@ -104,6 +105,7 @@ def as_text(status: dict[str, Any]) -> str:
     lines += [line for nic in status["nics"] for line in ("", *_nic_lines(nic))]
     if not status["nics"]:
         lines += ["", "No NIC is watched: no USB NIC, and no default route."]
+    lines += cni_status.lines(status["cni"])
     lines += gpu_status.lines(status["gpu"])
     lines += [""]
     lines.append(f"nodemend {status['version']}, mode {status['mode']}, up {up}, config {config}")
