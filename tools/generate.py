@@ -13,7 +13,7 @@ from agent.doctor import doctor_page  # noqa: E402  the checkout's, wherever thi
 from agent.observe import kernel_messages  # noqa: E402
 from agent.report import catalog, metrics  # noqa: E402
 from tests.unit.report.snapshots import a_busy_snapshot  # noqa: E402
-from tools import incidents_page, remediation_page  # noqa: E402
+from tools import cni_page, incidents_page, remediation_page  # noqa: E402
 
 GENERATED: Mapping[str, Callable[[], str]] = {
     "systemd/nodemend.catalog": catalog.catalog_text,
@@ -23,6 +23,7 @@ GENERATED: Mapping[str, Callable[[], str]] = {
     "docs/doctor.md": doctor_page,
     "docs/remediation.md": remediation_page.page,
     "docs/incidents.md": incidents_page.page,
+    "docs/cni-guard.md": cni_page.page,
     "tests/golden/metrics.prom": lambda: metrics.exposition(a_busy_snapshot()).decode(),
 }
 
