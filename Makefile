@@ -25,7 +25,7 @@ IS_INSTALLED := dpkg-query --show --showformat '$${db:Status-Status}\n'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test coverage lab lab-full bench soak gpu gpu-kit lab-shell generated wheel lock \
+.PHONY: help run test coverage lab lab-full bench bench-cni soak gpu gpu-kit lab-shell generated wheel lock \
         clean journal compiler \
         lab-packages
 
@@ -54,6 +54,9 @@ lab-full: lab-packages $(TEST_STAMP) ## Run all of the lab on every release (as 
 
 bench: lab-packages $(TEST_STAMP) ## Measure beside node_exporter, write docs/bench.md (as root)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+bench-cni: $(TEST_STAMP) ## Measure the CNI guard in a namespace, write docs/cni-guard-bench.md (as root)
+	@$(BIN)/python -m tests.bench.cni $(ARGS)
 
 soak: $(TEST_STAMP) ## A million facts through the daemon: memory and descriptors must be flat
 	@$(BIN)/python -m tests.bench.soak $(ARGS)

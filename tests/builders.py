@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 
 from agent.decide import decide
 from agent.model.facts import AdapterRead, ConfigRead, Fact, LinksListed, Started, UplinksRead
 from agent.model.identity import Adapter, Link, Stamp, Uplink
-from agent.model.outputs import Ask, Output, Question, Tell
+from agent.model.outputs import Act, Action, Ask, Output, Question, Tell
+from agent.model.outputs_of_cni import ListNetwork, PutBack, ReadRequester
 from agent.model.policy import Policy
 from agent.model.state import Durable, State
 from agent.model.verdicts import Verdict
@@ -54,6 +56,12 @@ VIRTIO = Adapter(
 )
 
 
+def actions_of(outputs: Iterable[Output]) -> list[Action]:
+    """The actions on devices among these outputs."""
+    acts = (output.action for output in outputs if isinstance(output, Act))
+    return [action for action in acts if not isinstance(action, PutBack)]
+
+
 class Node:
     """A state with a clock that moves one second per fact; it keeps the latest outputs."""
 
@@ -77,7 +85,9 @@ class Node:
         return self.verdicts
 
     def asked(self) -> list[Question]:
-        return [output.question for output in self.outputs if isinstance(output, Ask)]
+        """Of NICs: what the CNI's machine asks has its own tests (tests/simulation/network.py)."""
+        asked = (output.question for output in self.outputs if isinstance(output, Ask))
+        return [each for each in asked if not isinstance(each, ListNetwork | ReadRequester)]
 
     def start(self, restored: Durable | None = None, boot_id: str = "boot-1") -> list[Verdict]:
         return self.take(Started(self.at(), "1.2.3", boot_id, restored, ()))

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent import daemon as daemon_module
+from agent import intake as intake_module
 from agent.cli import main as nodemend
 from agent.model.identity import Link
 from agent.netlink_messages import RTM_DELLINK, RTM_NEWLINK, ifinfmsg
@@ -129,7 +129,7 @@ def be_the_daemon(directory: Path, config: Path) -> int:
 
     rtnetlink._open_event_socket = lambda: kernel  # type: ignore[assignment,return-value]
     rtnetlink.list_links = list_links
-    daemon_module.Inquiry = partial(  # type: ignore[attr-defined,assignment]
+    intake_module.Inquiry = partial(  # type: ignore[attr-defined,assignment]
         inquiry.Inquiry, root=node.root
     )
     return nodemend(["run", "--config", str(config)])

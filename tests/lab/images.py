@@ -205,7 +205,8 @@ def _replace_product(root: Path) -> None:
     link = root / "usr/local/bin/nodemend"
     link.unlink(missing_ok=True)
     link.symlink_to("/opt/nodemend/current/bin/nodemend")
-    _copy(CHECKOUT / "systemd/nodemend.service", root / "etc/systemd/system")
+    for unit in ("nodemend.service", "nodemend-holders.service", "nodemend-holders.socket"):
+        _copy(CHECKOUT / "systemd" / unit, root / "etc/systemd/system")
     _copy(CHECKOUT / "systemd/nodemend.catalog", root / "usr/lib/systemd/catalog")
     command("chroot", root, "journalctl", "--update-catalog")
     tmpfiles = (CHECKOUT / "systemd/nodemend.tmpfiles").read_text()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.codec import from_json, to_json
 from agent.decide import decide
 from agent.decide.gpu import open_incident
+from agent.model.cni import CniRuntime, EntryChange
 from agent.model.facts import (
     ActionEnded,
     AdapterRead,
@@ -34,6 +35,14 @@ from agent.model.facts import (
     UplinksRead,
     UsbTreeRead,
 )
+from agent.model.facts_of_cni import (
+    Attempt,
+    EntriesPutBack,
+    NetworkChanged,
+    NetworkdRestarted,
+    NetworkListed,
+    RequesterRead,
+)
 from agent.model.facts_of_gpus import (
     GpuHeadroomRead,
     GpuPeaksSpoiled,
@@ -56,12 +65,16 @@ from agent.model.outputs import (
     ReadUsbTree,
     SetUsbPower,
 )
+from agent.model.outputs_of_cni import ListNetwork, ReadRequester
 from agent.model.policy import NicMatch, Policy
 from agent.model.recording import RecordingEntry
 from agent.model.state import Durable, State
 from agent.model.usb_tree import UsbPort, UsbTree
 from agent.model.verdicts import NicFound
 from tests.builders import ADAPTER, CONNECTOR, LINK, Node, watching
+from tests.simulation.network import BASELINE, UPLINK
+from tests.simulation.network import LINKS as HOST_LINKS
+from tests.simulation.network import PORTS as OF_PORTS
 
 POLICIES = st.builds(
     Policy,
@@ -72,7 +85,7 @@ POLICIES = st.builds(
 )
 TOPICS = (
     *("listing", "probe", "counters", "uplinks", "deafness", "permission"),
-    *("gpu:GPU-1", "gpu:GPU-9"),
+    *("gpu:GPU-1", "gpu:GPU-9", "cni_losses", "cni_listing"),
     *("read:2", "read:3", f"step:{CONNECTOR}", f"speed:{CONNECTOR}"),
 )
 IFINDEXES = st.integers(2, 4)
@@ -100,12 +113,38 @@ ADAPTERS = st.builds(
     usb_speed_bits=st.sampled_from([0, 480_000_000, 5_000_000_000]),
     power_control=st.sampled_from(["on", "auto", ""]),
 )
+PORTS = st.sampled_from([0, -UPLINK, *OF_PORTS])
+ENTRY = st.sampled_from(BASELINE)
+ENTRIES = st.lists(ENTRY, max_size=8).map(tuple)
+CHANGES = st.lists(
+    st.builds(EntryChange, ENTRY, st.booleans(), PORTS, st.booleans()), max_size=8
+).map(tuple)
+CNI_LINKS = st.lists(
+    st.builds(
+        lambda link, is_up, mtu: replace(link, is_up=is_up, mtu=mtu),
+        st.sampled_from([*HOST_LINKS.values()]),
+        st.booleans(),
+        st.sampled_from([1450, 1500]),
+    ),
+    max_size=3,
+).map(tuple)
+RUNTIMES = st.builds(
+    CniRuntime, st.booleans(), st.sampled_from([{}, {"cilium-agent": 5}, {"cilium-agent": 500}])
+)
+ATTEMPTS = st.lists(
+    st.builds(
+        Attempt, ENTRY.map(lambda entry: entry.payload), st.sampled_from(["", "no"]), st.booleans()
+    ),
+    max_size=4,
+).map(tuple)
 QUESTIONS = st.one_of(
     st.builds(ListLinks, st.integers(0, 5)),
     st.builds(ReadAdapter, IFINDEXES, st.just("eth0")),
     st.builds(ReadSpeed, IFINDEXES, st.just("eth0")),
     st.builds(ReadUplinks),
     st.builds(ReadUsbTree),
+    st.builds(ListNetwork, st.integers(0, 5)),
+    st.builds(ReadRequester, PORTS, st.just(())),
 )
 COUNTS = st.integers(0, 2000)
 COUNTERS = st.builds(Counters, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 2))
@@ -195,7 +234,12 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(ForgetRequested, STAMPS, st.sampled_from([CONNECTOR, "a", "nonsense"])),
     st.builds(ReadFailed, STAMPS, QUESTIONS, st.just("gone")),
-    st.builds(SourceGap, STAMPS, st.just("rtnetlink"), st.just("ENOBUFS")),
+    st.builds(SourceGap, STAMPS, st.sampled_from(["rtnetlink", "network"]), st.just("ENOBUFS")),
+    st.builds(NetworkChanged, STAMPS, CHANGES, CNI_LINKS, st.sampled_from([(), (UPLINK,)])),
+    st.builds(NetworkListed, STAMPS, st.integers(0, 5), ENTRIES, CNI_LINKS),
+    st.builds(RequesterRead, STAMPS, PORTS, st.sampled_from([*OF_PORTS.values()]), RUNTIMES),
+    st.builds(EntriesPutBack, STAMPS, st.integers(0, 5), ATTEMPTS),
+    st.builds(NetworkdRestarted, STAMPS),
     st.builds(
         TimeReached,
         STAMPS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from agent.model.cni import CniRuntime
 from agent.model.facts import (
     AdapterRead,
     CountersRead,
@@ -17,6 +18,7 @@ from agent.model.facts import (
     UplinksRead,
     UsbTreeRead,
 )
+from agent.model.facts_of_cni import NetworkListed, RequesterRead
 from agent.model.identity import NetworkService
 from agent.model.outputs import (
     ListLinks,
@@ -30,6 +32,7 @@ from agent.model.outputs import (
     ReadUplinks,
     ReadUsbTree,
 )
+from agent.model.outputs_of_cni import ListNetwork, ReadRequester
 from agent.model.usb_tree import UsbTree
 from tests.builders import SECOND_NS
 from tests.simulation.kernel import Kernel
@@ -128,6 +131,10 @@ class Answers:
                 return PlugRead(now, connector, nics[connector].usb_device())
             case ReadNode(connector):
                 return NodeRead(now, connector, self._kernel.node.health(nics[connector]))
+            case ListNetwork(number):  # no CNI is at work here: tests/simulation/network.py
+                return NetworkListed(now, number, (), ())
+            case ReadRequester(port):
+                return RequesterRead(now, port, None, CniRuntime())
             case ReadUsbTree():
                 return UsbTreeRead(now, UsbTree((), ()))
             case ReadUplinks():

@@ -32,6 +32,7 @@ from agent.model.outputs import (
     ReopenLinkEvents,
     Wake,
 )
+from agent.model.outputs_of_cni import PutBack
 from agent.model.policy import Policy
 from agent.model.state import Durable, State
 from tests.builders import SECOND_NS
@@ -197,7 +198,7 @@ class Daemon:
                 self._wakes[topic] = at_boottime_ns
                 seconds = (at_boottime_ns - self.kernel.now().boottime_ns) / SECOND_NS
                 self._later(max(0.0, seconds), lambda: self._due(topic, at_boottime_ns))
-            case Act(action):
+            case Act(action) if not isinstance(action, PutBack):  # no CNI is at work here
                 state, number = self.state, next(self._saves)
                 seconds = self.kernel.random.uniform(0.005, 0.2)
                 self._later(seconds, lambda: self._recorded(action, state, number))

@@ -17,6 +17,7 @@ from agent.model.facts import (
     Stopping,
 )
 from agent.model.outputs import Act, Action, Ask, RaiseLink, ReadPlug, RestartUnits, Tell
+from agent.model.outputs_of_cni import PutBack
 from agent.model.policy import Policy
 from agent.model.state import State
 from agent.model.verdicts import (
@@ -93,7 +94,7 @@ class Invariants:
                 self._told(output.verdict, before, decided, now_ns)
                 if isinstance(output.verdict, StepBegan) and output.verdict.step in BY_STEP:
                     self._check_outage(self._names[output.verdict.nic], output.verdict.step, after)
-            elif isinstance(output, Act):
+            elif isinstance(output, Act) and not isinstance(output.action, PutBack):
                 self._acts(output.action, decided, after)
             elif isinstance(output, Ask) and isinstance(output.question, ReadPlug):
                 self._unknown.pop(output.question.connector, None)

@@ -93,11 +93,13 @@ BROKEN = {
     "a misspelt key": ("mod: observe\n", "c.yaml:1: mod: unknown key; did you mean mode?"),
     "an unknown key": (
         "mode: observe\nwatchdog: 5s\n",
-        "c.yaml:2: watchdog: unknown key; known here: mode, listen, web_config_file, usb_nic, gpu",
+        "c.yaml:2: watchdog: unknown key; known here: mode, listen, web_config_file, usb_nic, "
+        "cni_guard, gpu",
     ),
     "a key of another section": (
         "match: []\n",
-        "c.yaml:1: match: unknown key; known here: mode, listen, web_config_file, usb_nic, gpu",
+        "c.yaml:1: match: unknown key; known here: mode, listen, web_config_file, usb_nic, "
+        "cni_guard, gpu",
     ),
     "a nested unknown key": (
         "usb_nic:\n  mtach: []\n",
@@ -273,8 +275,8 @@ BROKEN = {
     ),
     "a list for a file": (
         "- mode: observe\n",
-        "c.yaml:1: expected keys and values (mode, listen, web_config_file, usb_nic, gpu), "
-        "found a list",
+        "c.yaml:1: expected keys and values (mode, listen, web_config_file, usb_nic, cni_guard, "
+        "gpu), found a list",
     ),
     "a bottomless nesting": ("[" * 50, "c.yaml:1: nested too deeply"),
 }

@@ -28,7 +28,7 @@ from agent.model.facts import (
 )
 from agent.model.identity import Adapter, Link, Stamp, Uplink
 from agent.model.kernel_log import KernelClass, KernelMessage
-from agent.model.outputs import Act, Action, Output, RaiseLink, Wake
+from agent.model.outputs import Action, Output, RaiseLink, Wake
 from agent.model.policy import (
     FAULT_KINDS,
     BudgetPolicy,
@@ -37,7 +37,7 @@ from agent.model.policy import (
     RemediationPolicy,
 )
 from agent.model.state import Durable, Nic, State
-from tests.builders import ADAPTER, LINK, SECOND_NS, WALL_BASE_NS
+from tests.builders import ADAPTER, LINK, SECOND_NS, WALL_BASE_NS, actions_of
 from tests.unit.decide.uplinks import GATEWAY, STILL
 
 SECOND_PLUG = replace(
@@ -120,8 +120,8 @@ class Climbing:
             if isinstance(output, Wake) and output.topic.startswith("climb:"):
                 self.wakes[output.topic] = output.at_boottime_ns
                 self.is_restored = False
-            elif isinstance(output, Act) and not _is_raise(output.action):
-                self.action = output.action
+        for action in actions_of(outputs):
+            self.action = self.action if _is_raise(action) else action
         self.rules(self, before, fact, outputs)
 
     # --- what the daemon hears ----------------------------------------------------------------

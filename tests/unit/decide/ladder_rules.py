@@ -19,10 +19,10 @@ from agent.model.facts import (
     Started,
     Stopping,
 )
-from agent.model.outputs import Act, Output, ReadPlug, ReadSpeed, Tell
+from agent.model.outputs import Output, ReadPlug, ReadSpeed, Tell
 from agent.model.state import Nic, State
 from agent.model.verdicts import NicReplaced, StepBegan, StepFailed, StepVerified
-from tests.builders import SECOND_NS
+from tests.builders import SECOND_NS, actions_of
 from tests.unit.decide.climbs import SERVER, Climbing, Ledger
 from tests.unit.decide.uplinks import GATEWAY
 
@@ -61,7 +61,7 @@ def obey(point: Climbing, before: State, fact: Fact, outputs: tuple[Output, ...]
     for verdict in told:
         if isinstance(verdict, NicReplaced):
             point.ledger = Ledger()
-    acts = [output.action for output in outputs if isinstance(output, Act)]
+    acts = actions_of(outputs)
     for verdict in told:
         if isinstance(verdict, StepBegan) and verdict.step in BY_STEP:
             _begins(point, verdict.step)

@@ -23,7 +23,6 @@ from agent.model.facts import (
 )
 from agent.model.identity import Adapter, NetworkService, Uplink, UsbDevice
 from agent.model.outputs import (
-    Act,
     Action,
     ActionOutcome,
     Probe,
@@ -51,7 +50,7 @@ from agent.model.verdicts import (
     StepVerified,
     StepWithheld,
 )
-from tests.builders import ADAPTER, CONNECTOR, LINK, SECOND_NS, flapped, lost, returned
+from tests.builders import ADAPTER, CONNECTOR, LINK, SECOND_NS, actions_of, flapped, lost, returned
 from tests.unit.decide.uplinks import GATEWAY, UplinkNode
 
 REMEDIATE = Policy(
@@ -72,7 +71,7 @@ class Climber(UplinkNode):
         return self.nic.climb.phase if self.nic.climb else None
 
     def actions(self) -> list[Action]:
-        return [output.action for output in self.outputs if isinstance(output, Act)]
+        return actions_of(self.outputs)
 
     def wait(self, seconds: float) -> None:
         """Whatever is due in between comes due."""

@@ -26,7 +26,7 @@ from agent.model.verdicts import (
     StepWithheld,
     Verdict,
 )
-from tests.builders import ADAPTER, CONNECTOR, LINK, Node, flapped
+from tests.builders import ADAPTER, CONNECTOR, LINK, Node, actions_of, flapped
 
 SUSPENDING = replace(ADAPTER, power_control="auto")
 MATCH = (NicMatch(driver="r8152"),)
@@ -158,7 +158,7 @@ def test_a_disconnect_ends_the_step_and_a_new_enumeration_begins_anew() -> None:
     again = replace(LINK, ifindex=7)
     node.take(LinkSeen(node.at(), again))
     node.read_adapter(again, replace(SUSPENDING, device_number=4))
-    assert [4] == [act.action.device_number for act in acts(node)]
+    assert [4] == [action.device_number for action in actions_of(node.outputs)]
     assert [] == end(node, "done"), "the old action's end concerns nobody any more"
 
 

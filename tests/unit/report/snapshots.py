@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from agent.model.cni import CniGuard
 from agent.model.facts import KernelLogRead, LinkSeen
 from agent.model.gpu import (
     GpuMemory,
@@ -30,6 +31,7 @@ from agent.model.state import (
     Senses,
 )
 from tests.builders import ADAPTER, LINK, SECOND_NS, VIRTIO, WALL_BASE_NS, flapped, watching
+from tests.simulation.network import FROM_PROXY, TO_PROXY, Network
 
 IGC = replace(VIRTIO, bus="pci", driver="igc")
 POLICY = Policy("observe", (NicMatch(name="uplink", driver="r8152"),))
@@ -130,6 +132,22 @@ def a_gpu_watch() -> GpuWatch:
     )
 
 
+def a_cni_guard() -> CniGuard:
+    """What Cilium has, of which networkd took a rule that nobody may put back just now."""
+    network = Network()
+    network.begin()
+    network.remove(202, TO_PROXY)
+    network.settle()
+    network.remove(202, FROM_PROXY)
+    network.answers = False
+    network.settle()
+    guard = network.state.cni
+    payload = FROM_PROXY.payload
+    lost = replace(guard.losses[payload], phase="resting", culprit="systemd-networkd.service")
+    counts = replace(guard.counts, networkd_restarts_total=2, restore_failures_total={"route": 1})
+    return replace(guard, losses={payload: lost}, counts=counts)
+
+
 def a_busy_snapshot() -> Snapshot:
     """A NIC that flapped and lost, one that is gone, one in a bridge, a bystander, a failure."""
     node = watching(policy=POLICY)
@@ -188,6 +206,7 @@ def a_busy_snapshot() -> Snapshot:
         bystanders={2: Bystander(onboard, onboard, 1, identified=True, adapter=IGC)},
         blind_spots=("no USB in /sys",),
         gpu=a_gpu_watch(),
+        cni=a_cni_guard(),
     )
     return Snapshot(
         version="1.2.3",
@@ -201,6 +220,7 @@ def a_busy_snapshot() -> Snapshot:
             "rtnetlink": Source("ok", "", 3, 1, 1, WALL_BASE_NS + 5 * SECOND_NS),
             "readings": Source("ok", "", 2),
             "kernel_log": Source("ok", "", 1),
+            "network": Source("ok", "", 9, 0, 0, WALL_BASE_NS + 55 * SECOND_NS),
             "gpu": Source("ok", "", 60, 1, 0, WALL_BASE_NS + 60 * SECOND_NS),
             "probe": Source("not_applicable", "without root"),
             "journal": Source("not_applicable", "no journald runs here"),

@@ -39,6 +39,12 @@ pci-0000:00:14.0-usb-0:2: not judged, neither in usb_nic.match nor ever seen wit
   cdc_ncm, 0bda:8156, USB at 5000 Mb/s
   carrier losses 0, flaps 0, disconnects 1, unobserved gaps 0
 
+CNI: 1 MISSING
+  cilium: 1 rule, 3 routes, 1 address, 2 links
+  host: 1 rule
+  rule 9: from all lookup 2004: taken by systemd-networkd.service, left alone: it was too often
+  1 taken away, 1 put back; networkd started anew 2 times
+
 GPU Tesla T4: ok
   9,320 MiB of 15,360 MiB are used; head-room 5,592 MiB.
   Time-sliced into 4 replicas without isolation: a fair share is 3,840 MiB.
@@ -50,7 +56,7 @@ GPU Tesla T4: ok
 GPU Tesla T4 (GPU-2) is LOST: DeviceGetMemoryInfo: GPU is lost (NVML error 15)
 
 nodemend 1.2.3, mode observe, up 1d 2h 3m 4s, config /etc/nodemend/config.yaml
-sources ok: rtnetlink, readings, kernel_log, gpu
+sources ok: rtnetlink, readings, kernel_log, network, gpu
 source probe not applicable: without root
 source journal not applicable: no journald runs here
 other links, left alone: eno1 (igc)
