@@ -79,7 +79,7 @@ def _entries(link: HostLink, device: str) -> list[Entry]:
         "mtu": str(link.mtu),
         "master": str(link.master),
         "admin_down": "up" if link.is_up else "down",
-        "sysctl": "" if link.rp_filter is None else str(link.rp_filter),
+        "sysctl": _rp_filter(link, device),
     }
     return [
         Entry(
@@ -94,6 +94,13 @@ def _entries(link: HostLink, device: str) -> list[Entry]:
         for kind in LINK_KINDS
         if values[kind]
     ]
+
+
+def _rp_filter(link: HostLink, device: str) -> str:
+    """Nothing where it is another than the CNI needs: that is nothing to come back to."""
+    wanted = cni_table.rp_filter_of(device)
+    is_right = link.rp_filter is not None and wanted in (None, link.rp_filter)
+    return str(link.rp_filter) if is_right else ""
 
 
 _WORDS: Mapping[LinkKind, str] = {

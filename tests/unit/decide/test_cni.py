@@ -448,6 +448,20 @@ def test_rp_filter_that_was_written_before_the_link_was_heard_of(network: Networ
     assert 0 == network.links[20].rp_filter
 
 
+def test_a_wrong_rp_filter_is_nothing_to_come_back_to(network: Network) -> None:
+    """It was wrong before we watched, and whoever manages the link sets it right."""
+    wrong = replace(LINKS[CILIUM_HOST], rp_filter=2)
+    network = Network(links={**LINKS, CILIUM_HOST: wrong})
+    network.begin()
+    network.told.clear()
+    network.meddlers[CILIUM_HOST] = NETWORKD
+    network.write_rp_filter(CILIUM_HOST, 0)
+    network.wait(30)
+
+    assert 0 == network.links[CILIUM_HOST].rp_filter
+    assert [] == network.told
+
+
 def test_a_mac_that_udev_writes_at_birth_is_left(network: Network) -> None:
     """What it was meant to be, nobody can know any more."""
     network.meddlers[20] = UDEV
