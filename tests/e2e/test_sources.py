@@ -20,15 +20,20 @@ MONITOR_UP = 'nodemend_monitor_up{monitor="nic"}'
 
 # A descriptor of the daemon's, shared: what is done to it here is done to the daemon's own.
 SHARE = """
-import ctypes, os, socket, struct, sys
+import ctypes, errno, os, socket, struct, sys
 pid = int(sys.argv[1])
 libc = ctypes.CDLL(None, use_errno=True)
 process = os.pidfd_open(pid)
 for name in os.listdir(f"/proc/{pid}/fd"):
-    target = os.readlink(f"/proc/{pid}/fd/{name}")
+    try:
+        target = os.readlink(f"/proc/{pid}/fd/{name}")
+    except FileNotFoundError:
+        continue  # closed meanwhile
     if not target.startswith("socket:"):
         continue
     shared = libc.syscall(438, process, int(name), 0)  # pidfd_getfd
+    if shared < 0 and ctypes.get_errno() == errno.EBADF:
+        continue  # the same
     if shared < 0:
         sys.exit(f"pidfd_getfd: {os.strerror(ctypes.get_errno())}")
     sock = socket.socket(fileno=shared)
