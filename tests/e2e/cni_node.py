@@ -81,8 +81,10 @@ class CniNode:
         a link to configure, and nobody guards them before the product runs.
         """
         self.machine = machine
-        running = machine.run("systemctl is-active -q k3s-agent cni-hands", check=False)
-        if running.returncode:
+        # Of several units, is-active is content with one.
+        units = ("k3s-agent", *NAMES[1:], "cni-hands")
+        running = " && ".join(f"systemctl is-active -q {unit}" for unit in units)
+        if machine.run(running, check=False).returncode:
             self.end(machine)
             machine.run(f"set -e\n{_START}")
         self.clear()

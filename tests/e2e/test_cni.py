@@ -16,6 +16,8 @@ from tests.lab.machine import VirtualMachine
 from tests.lab.node import Looks
 from tests.lab.rtl8156.client import Rtl8156
 
+pytestmark = pytest.mark.full
+
 STANDS_SECONDS = 6  # longer than an entry must stand to count as lost
 GUARDED = 'nodemend_monitor_up{monitor="cni"}'
 FIGHTS = "for i in $(seq 60); do ip rule del pref 9; sleep 0.1; done"
@@ -80,13 +82,7 @@ def culprits(uplink: Uplink) -> set[tuple[str, str]]:
     return {(entry["NODEMEND_KIND"], entry["NODEMEND_CULPRIT"]) for entry in told}
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        pytest.param(event, id=event.what, marks=[pytest.mark.full] * (event is not EVENTS[0]))
-        for event in EVENTS
-    ],
-)
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.what)
 def test_it_comes_back(guarded: Uplink, cni: CniNode, seen: AllSeen, event: Event) -> None:
     machine, before = cni.machine, cni.shown()
     try:
@@ -104,7 +100,6 @@ def test_it_comes_back(guarded: Uplink, cni: CniNode, seen: AllSeen, event: Even
         machine.run(event.after)
 
 
-@pytest.mark.full
 def test_networkd_s_restarts_are_counted(guarded: Uplink, cni: CniNode) -> None:
     cni.machine.run("systemctl restart systemd-networkd")
     guarded.wait_for_sample("nodemend_networkd_restarts_total", 1)
@@ -117,7 +112,6 @@ def test_networkd_s_restarts_are_counted(guarded: Uplink, cni: CniNode) -> None:
     assert "put back" in cni.machine.run("nodemend status").stdout
 
 
-@pytest.mark.full
 def test_in_mode_observe_it_is_told_what_would_be_put_back(observed: Uplink, cni: CniNode) -> None:
     before = cni.shown()
     # The host cannot be reached without `lookup local`, which nobody puts back here.
@@ -154,7 +148,6 @@ def test_k3s_that_is_stopped_takes_what_is_its(guarded: Uplink, cni: CniNode) ->
     assert set() == culprits(guarded)
 
 
-@pytest.mark.full
 def test_a_fighter_is_named_and_left_alone(cni: CniNode) -> None:
     config = f"{REMEDIATE}cni_guard: {{repeats: {{count: 3, within: 10m}}, rest: 10m}}\n"
     for guarded in watching(cni, config):
