@@ -14,7 +14,7 @@ import sys
 import time
 
 from agent.model.cni import Entry, EntryChange, FilterChange, HostLink
-from agent.model.facts import Fact, SourceGap
+from agent.model.facts import Fact
 from agent.model.facts_of_cni import NetworkChanged
 from agent.observe import clock, netlink
 from agent.observe.attributes import attributes, text, word
@@ -27,16 +27,18 @@ from agent.observe.entries import (
     RTM_NEWLINK,
     entry,
 )
+from agent.observe.event_socket import (
+    DATAGRAM_BYTES_MAX,
+    EventSocket,
+    loss_in_words,
+    open_events,
+)
 
 SOURCE = "network"
 RECEIVE_BUFFER_BYTES = 8 * 1024 * 1024
-DATAGRAM_BYTES_MAX = 64 * 1024
 DATAGRAMS_PER_READ_MAX = 256
 LISTING_ATTEMPTS_MAX = 3
-RETRY_SECONDS = 1.0
 
-_SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python's socket module does not name it
-_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP = 270, 1
 # linux/rtnetlink.h: LINK, IPV4_IFADDR, IPV4_ROUTE, IPV4_RULE, IPV6_IFADDR, IPV6_ROUTE, IPV6_RULE,
 # IPV4_NETCONF
 _GROUPS = (1, 5, 7, 8, 9, 11, 19, 24)
@@ -52,24 +54,12 @@ _NLMSG_ERROR, _NLMSG_DONE = 2, 3
 _DUMPS = (RTM_GETLINK, RTM_GETRULE, RTM_GETADDR, RTM_GETROUTE)
 
 
-class NetworkEvents:
+class NetworkEvents(EventSocket):
     """The event socket. Losing messages re-opens it and says so with a SourceGap."""
 
     def __init__(self) -> None:
         """Open the socket; OSError where the kernel has no rtnetlink."""
-        self._socket: socket.socket | None = _open()
-        self._retry_at = 0.0
-        self.failure: str | None = None
-
-    def fileno(self) -> int | None:
-        """For the selector; None while it cannot be opened."""
-        return None if self._socket is None else self._socket.fileno()
-
-    def close(self) -> None:
-        """Release the socket."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        super().__init__(SOURCE, lambda: open_events(_GROUPS, RECEIVE_BUFFER_BYTES))
 
     def read(self) -> tuple[list[Fact], bool]:
         """What has arrived, in one fact, and whether that was all. Bounded, and never waits."""
@@ -86,23 +76,6 @@ class NetworkEvents:
         except (OSError, ValueError) as error:
             return [*batch.facts(), *self.reopen(_in_words(error))], True
         return batch.facts(), False
-
-    def reopen(self, reason: str) -> list[Fact]:
-        """A fresh socket has an empty queue: what follows is newer than the listing asked for."""
-        self.close()
-        try:
-            self._socket = _open()
-        except OSError as error:
-            self.failure = f"{reason}; it cannot be opened anew: {error.strerror}"
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-            return []
-        self.failure = None
-        return [SourceGap(clock.now(), SOURCE, reason)]
-
-    def _retry(self) -> list[Fact]:
-        if time.monotonic() < self._retry_at:
-            return []
-        return self.reopen("it could not be opened for a while")
 
 
 class _Batch:
@@ -244,24 +217,7 @@ def _rp_filter(specifications: bytes) -> int | None:
     return int.from_bytes(one, sys.byteorder) if one else None
 
 
-def _open() -> socket.socket:
-    events = socket.socket(
-        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
-    )
-    try:
-        events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
-    except PermissionError:
-        # Without CAP_NET_ADMIN the kernel caps this at net.core.rmem_max.
-        events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    events.bind((0, 0))
-    for group in _GROUPS:
-        events.setsockopt(_SOL_NETLINK, _NETLINK_ADD_MEMBERSHIP, group)
-    return events
-
-
 def _in_words(error: OSError | ValueError) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOBUFS:
-        return "events came faster than they were read (ENOBUFS)"
     if isinstance(error, OSError):
-        return f"reading failed: {error.strerror or error}"
+        return loss_in_words(error)
     return f"an unreadable message: {error}"

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from agent.model.facts import Fact, LinkGone, LinkSeen, SourceGap
+from agent.model.facts import Fact, LinkGone, LinkSeen
 from agent.model.identity import Link, Stamp
 from agent.netlink_messages import (
     NLM_F_DUMP,
@@ -24,45 +24,36 @@ from agent.netlink_messages import (
     RTM_DELLINK,
     RTM_GETLINK,
     RTM_NEWLINK,
-    RTMGRP_LINK,
     MarshalRtnl,
     ifinfmsg,
 )
 from agent.observe import clock, netlink
+from agent.observe.event_socket import (
+    DATAGRAM_BYTES_MAX,
+    EventSocket,
+    loss_in_words,
+    open_events,
+)
 
 SOURCE = "rtnetlink"
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
-DATAGRAM_BYTES_MAX = 64 * 1024
 DATAGRAMS_PER_READ_MAX = 64
 LISTING_ATTEMPTS_MAX = 3
-RETRY_SECONDS = 1.0  # between attempts to open the event socket anew
 
-_SO_RCVBUFFORCE = 33  # asm-generic/socket.h; Python's socket module does not name it
+_LINK_GROUP = 1  # RTNLGRP_LINK, linux/rtnetlink.h
 _NLM_F_DUMP_INTR = 0x10  # the dump was interrupted by a change and is inconsistent
 _RTEXT_FILTER_SKIP_STATS = 0x8  # a node has hundreds of links, and nobody here asks for theirs
 _IFF_UP = 0x1
 _ARPHRD_ETHER = 1
 
 
-class LinkEvents:
+class LinkEvents(EventSocket):
     """The rtnetlink event socket. Losing messages re-opens it and says so with a SourceGap."""
 
     def __init__(self) -> None:
         """Open the socket; OSError where the kernel has no rtnetlink."""
         self._marshal = MarshalRtnl()
-        self._socket: socket.socket | None = _open_event_socket()
-        self._retry_at = 0.0
-        self.failure: str | None = None
-
-    def fileno(self) -> int | None:
-        """For the selector; it changes when the socket is re-opened, None while it cannot be."""
-        return None if self._socket is None else self._socket.fileno()
-
-    def close(self) -> None:
-        """Release the socket."""
-        if self._socket is not None:
-            self._socket.close()
-            self._socket = None
+        super().__init__(SOURCE, _open_event_socket)
 
     def read(self) -> tuple[list[Fact], bool]:
         """What has arrived, without waiting, and whether that was all of it.
@@ -78,7 +69,7 @@ class LinkEvents:
             except BlockingIOError:
                 return facts, True
             except OSError as error:
-                return [*facts, *self.reopen(_loss_in_words(error))], True
+                return [*facts, *self.reopen(loss_in_words(error))], True
             at = clock.now()
             if flags & socket.MSG_TRUNC:
                 gap = self.reopen("a message larger than the read buffer was cut off")
@@ -90,27 +81,6 @@ class LinkEvents:
             except Exception as error:  # noqa: BLE001  whatever a malformed message does to the parser
                 return [*facts, *self.reopen(f"an unreadable message: {error!r}")], True
         return facts, False
-
-    def reopen(self, reason: str) -> list[Fact]:
-        """A fresh socket has an empty queue: what follows is newer than the listing asked for.
-
-        Where none can be had (no descriptors, no memory) `failure` says so, and it is tried
-        again; the gap is told once it is there.
-        """
-        self.close()
-        try:
-            self._socket = _open_event_socket()
-        except OSError as error:
-            self.failure = f"{reason}; it cannot be opened anew: {error.strerror}"
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-            return []
-        self.failure = None
-        return [SourceGap(clock.now(), SOURCE, reason)]
-
-    def _retry(self) -> list[Fact]:
-        if time.monotonic() < self._retry_at:
-            return []
-        return self.reopen("it could not be opened for a while")
 
 
 def list_links(timeout_seconds: float) -> tuple[Link, ...]:
@@ -131,22 +101,7 @@ def list_links(timeout_seconds: float) -> tuple[Link, ...]:
 
 
 def _open_event_socket() -> socket.socket:
-    events = socket.socket(
-        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE
-    )
-    try:
-        events.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
-    except PermissionError:
-        # Without CAP_NET_ADMIN the kernel caps this at net.core.rmem_max.
-        events.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-    events.bind((0, RTMGRP_LINK))
-    return events
-
-
-def _loss_in_words(error: OSError) -> str:
-    if error.errno == errno.ENOBUFS:
-        return "events came faster than they were read (ENOBUFS)"
-    return f"reading failed: {error.strerror or error}"
+    return open_events((_LINK_GROUP,), RECEIVE_BUFFER_BYTES)
 
 
 def _facts(marshal: MarshalRtnl, data: bytes, at: Stamp) -> Iterator[Fact]:
