@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent.model.cni import CniRuntime
-from agent.observe import process
+from agent.observe import bounded_text, process
 
 # Whose main process runs pods. k3s's and RKE2's servers keep flannel themselves.
 _UNITS = ("k3s", "k3s-agent", "rke2-server", "rke2-agent", "kubelet", "k0scontroller", "k0sworker")
@@ -36,7 +36,7 @@ def read_runtime(owners: Iterable[str], root: Path = Path("/")) -> CniRuntime:
 
 def _number_there(pid: int, root: Path) -> int:
     """The process's number in its own namespace, which it gives its first netlink socket."""
-    found = _NUMBERS.search(_text(root / "proc" / str(pid) / "status"))
+    found = _NUMBERS.search(bounded_text.read(root / "proc" / str(pid) / "status", _TEXT_BYTES_MAX))
     return int(found[1].split()[-1]) if found else pid
 
 
@@ -44,7 +44,9 @@ def _is_active(root: Path) -> bool:
     """The unit's own process runs. Its control group also holds what outlives it: the shims."""
     for unit in _UNITS:
         for base in _CGROUPS:
-            for pid in _text(root / base / f"{unit}.service/cgroup.procs").split():
+            for pid in bounded_text.read(
+                root / base / f"{unit}.service/cgroup.procs", _TEXT_BYTES_MAX
+            ).split():
                 known = process.identity(int(pid), root / "proc")
                 if known is not None and not known[1].startswith("containerd"):
                     return True
@@ -52,14 +54,5 @@ def _is_active(root: Path) -> bool:
 
 
 def _pod_network(root: Path) -> str:
-    found = _NETWORK.search(_text(root / _SUBNET))
+    found = _NETWORK.search(bounded_text.read(root / _SUBNET, _TEXT_BYTES_MAX))
     return found[1] if found else ""
-
-
-def _text(path: Path) -> str:
-    """Nothing, where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_TEXT_BYTES_MAX).decode("ascii", "replace")
-    except OSError:
-        return ""

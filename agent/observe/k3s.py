@@ -13,6 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 import yaml
 
+from agent.observe import bounded_text
+
 FILE_BYTES_MAX = 256 * 1024
 _HTTPS_PORT = 443
 # The first is written by k3s's install script, the second by people (docs.k3s.io/installation).
@@ -43,13 +45,13 @@ def _server_url(root: Path) -> SplitResult | None:
 
 
 def _of_environment(root: Path) -> str | None:
-    found = _K3S_URL.search(_text(root / _ENVIRONMENT))
+    found = _K3S_URL.search(bounded_text.read(root / _ENVIRONMENT, FILE_BYTES_MAX))
     return found[1] if found else None
 
 
 def _of_config(root: Path) -> str | None:
     try:
-        found = yaml.safe_load(_text(root / _CONFIG))
+        found = yaml.safe_load(bounded_text.read(root / _CONFIG, FILE_BYTES_MAX))
     except (yaml.YAMLError, ValueError, RecursionError):
         return None
     server = found.get("server") if isinstance(found, dict) else None
@@ -61,17 +63,8 @@ def _address(root: Path, host: str) -> str | None:
         return str(ipaddress.IPv4Address(host))
     except ValueError:
         pass
-    for line in _text(root / "etc/hosts").splitlines():
+    for line in bounded_text.read(root / "etc/hosts", FILE_BYTES_MAX).splitlines():
         address, *names = line.partition("#")[0].split() or [""]
         if host in names and re.fullmatch(r"[0-9.]+", address):
             return address
     return None
-
-
-def _text(path: Path) -> str:
-    """Nothing, where it cannot be read: then nothing is known."""
-    try:
-        with path.open("rb") as file:
-            return file.read(FILE_BYTES_MAX).decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.model.identity import NetworkService
+from agent.observe import bounded_text
 
 FILE_BYTES_MAX = 64 * 1024
 # sd-network(3): a link that no .network file matches has no NETWORK_FILE.
@@ -28,18 +29,11 @@ def managed_by(ifindex: int, root: Path = Path("/")) -> Managed:
     run = root / "run"
     # What networkd left behind when it was stopped says nothing of who manages the link now.
     runs = (run / "systemd/netif/state").exists()
-    link = _text(run / f"systemd/netif/links/{ifindex}") if runs else ""
+    links, devices = run / "systemd/netif/links", run / "NetworkManager/devices"
+    link = bounded_text.read(links / str(ifindex), FILE_BYTES_MAX) if runs else ""
     given_up = bool(_FAILED.search(link))
     if _NETWORKD.search(link):
         return Managed("networkd", given_up)
-    if _NETWORK_MANAGER.search(_text(run / f"NetworkManager/devices/{ifindex}")):
+    if _NETWORK_MANAGER.search(bounded_text.read(devices / str(ifindex), FILE_BYTES_MAX)):
         return Managed("NetworkManager", given_up)
     return Managed(None, given_up)
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(FILE_BYTES_MAX).decode("utf-8", "replace")
-    except OSError:
-        return ""

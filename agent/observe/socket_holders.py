@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.model.cni import Requester
-from agent.observe import process
+from agent.observe import bounded_text, process
 from agent.observe.cgroup import place
 
 _TEXT_BYTES_MAX = 4096
@@ -67,13 +67,5 @@ def _holder(pid: int, proc: Path, *, kept: bool) -> Holder | None:
     if known is None:
         return None
     start, name = known
-    where = place(_text(proc / str(pid) / "cgroup"))
+    where = place(bounded_text.read(proc / str(pid) / "cgroup", _TEXT_BYTES_MAX))
     return Holder(Requester(pid, name, where.unit, where.pod_uid), start, kept)
-
-
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(_TEXT_BYTES_MAX).decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -103,7 +103,10 @@ def file(root: Path, path: str, text: str, age_seconds: float = 0) -> None:
 def test_networkd_has_the_links_that_it_manages(
     tmp_path: Path, state: str, unit: str | None
 ) -> None:
-    file(tmp_path, "run/systemd/netif/links/5", f"# private\nADMIN_STATE={state}\n")
+    # A link that no .network file matches has no NETWORK_FILE (sd-network(3)).
+    matched = "" if unit is None else "NETWORK_FILE=/etc/systemd/network/99-broad.network\n"
+    file(tmp_path, "run/systemd/netif/state", "")
+    file(tmp_path, "run/systemd/netif/links/5", f"# private\nADMIN_STATE={state}\n{matched}")
 
     found = meddlers.infer(5, tmp_path)
     assert unit == (found.unit if found is not None else None)
