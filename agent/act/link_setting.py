@@ -9,10 +9,10 @@ import socket
 import struct
 
 from agent.model.cni import Entry
+from agent.netlink_attributes import encoded
 
 RTM_SETLINK = 19  # linux/rtnetlink.h
 _LINK = struct.Struct("=BBHiII")  # ifinfomsg: family, -, type, ifindex, flags, change
-_HEADER = struct.Struct("=HH")  # nlattr: length, type
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_AF_SPEC = 1, 3, 4, 10, 26
 _IFLA_INET_CONF, _RP_FILTER = 1, 8  # linux/if_link.h; IPV4_DEVCONF_RP_FILTER, linux/ip.h
 _NESTED = 0x8000
@@ -26,28 +26,23 @@ def body(entry: Entry) -> bytes:
     head = _LINK.pack(socket.AF_UNSPEC, 0, 0, entry.ifindex, flags, change)
     match entry.kind:
         case "mac":
-            return head + _attribute(_IFLA_ADDRESS, bytes.fromhex(entry.value.replace(":", "")))
+            mac = bytes.fromhex(entry.value.replace(":", ""))
+            return head + encoded({_IFLA_ADDRESS: mac})
         case "name":
-            return head + _attribute(_IFLA_IFNAME, entry.value.encode() + b"\0")
+            return head + encoded({_IFLA_IFNAME: entry.value.encode() + b"\0"})
         case "mtu":
-            return head + _attribute(_IFLA_MTU, _word(entry.value))
+            return head + encoded({_IFLA_MTU: _word(entry.value)})
         case "master":
-            return head + _attribute(_IFLA_MASTER, _word(entry.value))
+            return head + encoded({_IFLA_MASTER: _word(entry.value)})
         case "sysctl":
-            setting = _attribute(_RP_FILTER, _word(entry.value))
-            of_inet = _attribute(_IFLA_INET_CONF | _NESTED, setting)
-            return head + _attribute(
-                _IFLA_AF_SPEC | _NESTED, _attribute(socket.AF_INET | _NESTED, of_inet)
-            )
+            settings = encoded({_RP_FILTER: _word(entry.value)})
+            of_inet = encoded({_IFLA_INET_CONF | _NESTED: settings})
+            of_families = encoded({socket.AF_INET | _NESTED: of_inet})
+            return head + encoded({_IFLA_AF_SPEC | _NESTED: of_families})
         case "admin_down":
             return head
         case _:
             raise ValueError(f"a {entry.kind} is nothing that a link is like")
-
-
-def _attribute(kind: int, value: bytes) -> bytes:
-    padding = b"\0" * (-len(value) % 4)
-    return _HEADER.pack(_HEADER.size + len(value), kind) + value + padding
 
 
 def _word(value: str) -> bytes:

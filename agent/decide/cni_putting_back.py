@@ -85,7 +85,7 @@ def after_attempt(
     guard, outputs = _came_back(guard, back, policy.cni_guard, fact.at)
     for reason, losses in failed.items():
         counts = guard.counts
-        totals = _more(counts.restore_failures_total, (loss_kind(loss) for loss in losses))
+        totals = _more(counts.restore_failures_total, (_kind(loss) for loss in losses))
         guard = replace(guard, counts=replace(counts, restore_failures_total=totals))
         outputs += [
             Tell(CniRestoreFailed(kind, culprit, len(found), _words(guard, found), reason))
@@ -114,8 +114,7 @@ def look_again(guard: CniGuard) -> tuple[CniGuard, bool]:
     return replace(guard, losses=losses), losses != guard.losses
 
 
-def loss_kind(loss: Loss) -> str:
-    """What sort of interference it is."""
+def _kind(loss: Loss) -> str:
     return loss.standing.entry.kind
 
 
@@ -199,7 +198,7 @@ def _came_back(
         milliseconds = max(0, at.boottime_ns - lost_ns) // _MILLISECOND_NS
         words = _words(guard, found)
         outputs.append(Tell(CniRestored(kind, culprit, len(found), words, milliseconds)))
-        totals = _more(totals, (loss_kind(loss) for loss in found))
+        totals = _more(totals, (_kind(loss) for loss in found))
     latest = dict(list(restored_ns.items())[-REMEMBERED_MAX:])
     counts = replace(guard.counts, restores_total=totals)
     return replace(guard, restored_ns=latest, counts=counts), outputs
@@ -225,7 +224,7 @@ def _wait(
 def _by_culprit(losses: Iterable[Loss]) -> dict[tuple[str, str], list[Loss]]:
     groups: dict[tuple[str, str], list[Loss]] = {}
     for loss in losses:
-        groups.setdefault((loss_kind(loss), loss.culprit), []).append(loss)
+        groups.setdefault((_kind(loss), loss.culprit), []).append(loss)
     return groups
 
 

@@ -126,7 +126,7 @@ class Loss:
     phase: LossPhase = "asked"
     culprit: str = ""
     due_ns: int = 0  # of owners_turn, resting and wayless
-    rested: bool = False
+    rested: bool = False  # it is looking after a rest: how often it was put back begins anew
     told: bool = False  # that it was taken away
     wait_told: bool = False  # that it waits for its way
 

@@ -261,8 +261,6 @@ Action: TypeAlias = (
     | PowerCyclePort
     | PowerPortOn
 )
-
-
 # busy: not begun, since an earlier one still hangs in the kernel, or the disk knows nothing of it.
 ActionOutcome: TypeAlias = Literal["done", "failed", "refused", "busy", "timed_out"]
 

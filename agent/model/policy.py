@@ -101,7 +101,7 @@ class GpuPolicy:
 
 
 REPEATS_MAX = 64  # that cni_guard.repeats may allow: so many are remembered of each entry
-# As the CNIs that are known (agent/decide/cni_table.py) call theirs.
+# As the CNIs that are known (agent/cni_table.py) call theirs.
 CNI_INTERFACES = (
     "cilium_*",
     "lxc*",

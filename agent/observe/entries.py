@@ -13,14 +13,13 @@ import socket
 import struct
 from collections.abc import Callable, Mapping
 
-from agent.model.cni import Entry, EntryKind
-from agent.observe.attributes import attributes, encoded, text, word
+from agent.model.cni import Entry
+from agent.netlink_attributes import attributes, encoded, text, word
 
 RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK = 16, 17, 18  # linux/rtnetlink.h
-RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
-RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
-RTM_NEWRULE, RTM_DELRULE, RTM_GETRULE = 32, 33, 34
-NEW: Mapping[EntryKind, int] = {"rule": RTM_NEWRULE, "route": RTM_NEWROUTE, "address": RTM_NEWADDR}
+RTM_NEWADDR, RTM_GETADDR = 20, 22
+RTM_NEWROUTE, RTM_GETROUTE = 24, 26
+RTM_NEWRULE, RTM_GETRULE = 32, 34
 
 _MAIN_TABLE, _LOCAL_TABLE = 254, 255  # RT_TABLE_MAIN, RT_TABLE_LOCAL
 _TABLES = {253: "default", _MAIN_TABLE: "main", _LOCAL_TABLE: "local"}

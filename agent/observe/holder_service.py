@@ -8,15 +8,14 @@ it answers a line of inodes with a line of JSON, and ends when nobody has asked 
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import socket
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from agent.model.cni import Requester
+from agent.codec import CodecError, from_json, to_json
 from agent.observe import socket_holders
 from agent.observe.socket_holders import Holder
 
@@ -29,6 +28,13 @@ IDLE_SECONDS = 300.0
 _LISTEN_FDS_START = 3  # sd_listen_fds(3)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Of the sockets that were asked about, those whose holder is seen."""
+
+    holders: Mapping[str, Holder]  # by inode
+
+
 def ask(inodes: Iterable[str], address: str = ADDRESS) -> dict[str, Holder]:
     """What the service says. OSError: it is not there, or does not answer."""
     line = " ".join(list(inodes)[:INODES_MAX])
@@ -38,9 +44,9 @@ def ask(inodes: Iterable[str], address: str = ADDRESS) -> dict[str, Holder]:
         client.sendall(f"{line}\n".encode("ascii"))
         raw = _line(client, ANSWER_BYTES_MAX)
     try:
-        return {inode: _holder(found) for inode, found in json.loads(raw).items()}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise OSError(f"{address} answers with nonsense: {error!r}") from error
+        return dict(from_json(raw.decode("utf-8", "replace"), Answer).holders)
+    except CodecError as error:
+        raise OSError(f"{address} answers with nonsense: {error}") from error
 
 
 def serve(listening: socket.socket, proc: Path = Path("/proc")) -> None:
@@ -61,9 +67,8 @@ def serve(listening: socket.socket, proc: Path = Path("/proc")) -> None:
 
 def _answer(line: bytes, proc: Path) -> bytes:
     inodes = [word for word in line.decode("ascii", "replace").split() if word.isdigit()]
-    found = socket_holders.find(inodes[:INODES_MAX], proc)
-    answer = {inode: dataclasses.asdict(holder) for inode, holder in found.items()}
-    return json.dumps(answer).encode("ascii") + b"\n"
+    answer = Answer(socket_holders.find(inodes[:INODES_MAX], proc))
+    return to_json(answer).encode("utf-8", "replace") + b"\n"
 
 
 def _line(stream: socket.socket, bytes_max: int) -> bytes:
@@ -75,13 +80,6 @@ def _line(stream: socket.socket, bytes_max: int) -> bytes:
             raise OSError("it ended within a line, or the line has no end")
         received += part
     return received
-
-
-def _holder(found: dict[str, object]) -> Holder:
-    requester = found["requester"]
-    if not isinstance(requester, dict):
-        raise TypeError("no requester")
-    return Holder(Requester(**requester), int(str(found["start"])), bool(found["kept"]))
 
 
 def main() -> int:

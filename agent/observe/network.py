@@ -16,8 +16,8 @@ import time
 from agent.model.cni import Entry, EntryChange, FilterChange, HostLink
 from agent.model.facts import Fact
 from agent.model.facts_of_cni import NetworkChanged
+from agent.netlink_attributes import attributes, text, word
 from agent.observe import clock, netlink
-from agent.observe.attributes import attributes, text, word
 from agent.observe.entries import (
     RTM_DELLINK,
     RTM_GETADDR,

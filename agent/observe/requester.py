@@ -25,12 +25,16 @@ class Requesters:
         """Nothing is known."""
         self._proc, self._address = root / "proc", address
         self._known: dict[str, Holder] = {}  # by inode
+        self._is_prepared = False
 
     def prepare(self) -> None:
         """Look at all that there are, so that the first who deletes something is known at once.
 
-        Who cannot be seen now is looked for when it matters.
+        Once: it is a look at every process. Who cannot be seen then is looked for when it matters.
         """
+        if self._is_prepared:
+            return
+        self._is_prepared = True
         with contextlib.suppress(OSError):
             self._look(list(self._inodes().values()))
 

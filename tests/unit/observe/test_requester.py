@@ -12,6 +12,7 @@ import pytest
 from agent.model.cni import Requester
 from agent.observe import holder_service, socket_holders
 from agent.observe.requester import Requesters
+from agent.observe.socket_holders import Holder
 from tests.unit.observe.procs import POD, Procs
 
 NETWORKD = Requester(612, "systemd-network", "systemd-networkd.service")
@@ -87,6 +88,21 @@ def test_what_was_looked_at_is_known_until_its_process_is_another(procs: Procs) 
 
     with pytest.raises(OSError, match="No such file"):
         requesters.find(1)
+
+
+def test_all_of_them_are_looked_at_once(procs: Procs, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[tuple[object, ...]] = []
+
+    def find(*asked: object) -> dict[str, Holder]:
+        looks.append(asked)
+        return {}
+
+    monkeypatch.setattr(socket_holders, "find", find)
+    requesters = Requesters(procs.root, str(procs.root / "nothing"))
+    requesters.prepare()
+    requesters.prepare()
+
+    assert 1 == len(looks)
 
 
 def test_a_socket_that_process_1_keeps_is_known_over_a_restart(procs: Procs) -> None:
