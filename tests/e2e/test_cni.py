@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.cni_events import EVENTS, NETWORKD, Event
 from tests.e2e.cni_node import CniNode
 from tests.e2e.cni_seen import PAGE, Seen, as_markdown
+from tests.e2e.seen_page import collected
 from tests.e2e.test_flap import sample
 from tests.e2e.uplink import CONFIG, DEVICE, REMEDIATE, Uplink
 from tests.lab.machine import VirtualMachine
@@ -27,11 +28,7 @@ AllSeen: TypeAlias = "dict[tuple[str, str], Seen]"
 @pytest.fixture(scope="session")
 def seen() -> Iterator[AllSeen]:
     """By event and release; a page once all of them were."""
-    seen: AllSeen = {}
-    yield seen
-    page = as_markdown(seen)
-    if page is not None:
-        PAGE.write_text(page, encoding="utf-8")
+    yield from collected(PAGE, as_markdown)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.breakages import BREAKAGES, NETWORK, Breakage, wedge
 from tests.e2e.seen import PAGE, Seen, as_markdown
+from tests.e2e.seen_page import collected
 from tests.e2e.test_flap import sample
 from tests.e2e.uplink import GATEWAY, REACHABLE, REMEDIATE, SYSFS, Uplink, cared_for, told_at
 from tests.lab.machine import VirtualMachine
@@ -31,11 +32,7 @@ AllSeen: TypeAlias = "dict[tuple[str, str], Seen]"
 @pytest.fixture(scope="session")
 def seen() -> Iterator[AllSeen]:
     """By story and release; a page once all of them were."""
-    seen: AllSeen = {}
-    yield seen
-    page = as_markdown(seen)
-    if page is not None:
-        PAGE.write_text(page, encoding="utf-8")
+    yield from collected(PAGE, as_markdown)
 
 
 def counts(uplink: Uplink) -> list[float]:
