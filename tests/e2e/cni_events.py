@@ -11,6 +11,7 @@ NETWORKD, UDEV = "systemd-networkd.service", "systemd-udevd.service"
 _BROAD = "/run/systemd/network/99-broad.network"
 _LINK = "/run/systemd/network/00-broad.link"
 _SYSCTL = "/run/sysctl.d/99-x.conf"
+_BRIDGE = "/run/systemd/network/50-br9"
 _DROP_IN = "/run/systemd/network/20-usb.network.d"
 # As when a link is new: then, and only then, udev applies .link files and the sysctl.d files.
 _ADDED = "udevadm control --reload; udevadm trigger --settle -c add /sys/class/net/cilium_host"
@@ -26,7 +27,14 @@ _ANOTHER_MTU = _write(_BROAD, "[Match]", "Name=cilium_host", "[Link]", "MTUBytes
 _ANOTHER_MAC = _write(
     _LINK, "[Match]", "OriginalName=cilium_*", "[Link]", "MACAddress=02:00:00:00:0f:0f"
 )
+_ANOTHER_NAME = _write(_LINK, "[Match]", "OriginalName=cilium_host", "[Link]", "Name=taken0")
 _RP_FILTER = _write(_SYSCTL, "net.ipv4.conf.*.rp_filter = 2")
+_INTO_A_BRIDGE = "; ".join(
+    (
+        _write(f"{_BRIDGE}.netdev", "[NetDev]", "Name=br9", "Kind=bridge"),
+        _write(f"{_BRIDGE}.network", "[Match]", "Name=cilium_host", "[Network]", "Bridge=br9"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -39,11 +47,6 @@ class Event:
     culprit: str
     after: str = "true"  # takes the command back, once all is whole again
     releases: tuple[str, ...] = ("bookworm", "trixie")
-
-    @property
-    def quoted(self) -> str:
-        """The command as one word of a shell."""
-        return shlex.quote(self.command)
 
 
 EVENTS: tuple[Event, ...] = (
@@ -78,6 +81,12 @@ EVENTS: tuple[Event, ...] = (
         frozenset({"route"}),
         "",
     ),
+    Event(
+        "an uplink with an address by DHCP is without a carrier for 8 s",
+        "ip link set up1 down; sleep 8; ip link set up1 up",
+        frozenset({"route"}),
+        NETWORKD,
+    ),
     Event("`ip rule flush` by hand", "ip rule flush", frozenset({"rule"}), "unknown"),
     Event(
         "a .network file that matches broadly, with another MTU",
@@ -92,6 +101,21 @@ EVENTS: tuple[Event, ...] = (
         frozenset({"mac"}),
         UDEV,
         f"rm -f {_LINK}; udevadm control --reload",
+    ),
+    Event(
+        "a .link file that matches broadly gives another name",
+        f"{_ANOTHER_NAME}; {_ADDED}",
+        frozenset({"name"}),
+        UDEV,
+        f"rm -f {_LINK}; udevadm control --reload; ip link set taken0 name cilium_host || true",
+        releases=("trixie",),  # before Linux 6.2 no link that is up can be renamed
+    ),
+    Event(
+        "a .network file takes a link into a bridge",
+        f"{_INTO_A_BRIDGE}; networkctl reload",
+        frozenset({"master"}),
+        NETWORKD,
+        f"rm -f {_BRIDGE}.*; networkctl reload; ip link del br9",
     ),
     Event(
         "a sysctl.d file sets rp_filter of new links",

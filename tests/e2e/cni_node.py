@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 
+from tests.e2e import cni_pods
 from tests.e2e.uplink import DEVICE, GATEWAY
 from tests.lab.machine import VirtualMachine
 
@@ -25,6 +26,18 @@ rm -f {HANDS} && mkfifo {HANDS}
 systemd-run -q --unit cni-hands --slice {POD_SLICE} \
     sh -c 'exec 3<>{HANDS}; exec ip -force -b - <&3'
 """
+# A second uplink, its address given by DHCP; the server is networkd as well, at the other end.
+_BY_DHCP, _SERVER = "/run/systemd/network/30-up0.network", "/run/systemd/network/30-up1.network"
+_SECOND_UPLINK = f"""
+mkdir -p /run/systemd/network
+printf '[Match]\\nName=up0\\n[Network]\\nDHCP=ipv4\\nLinkLocalAddressing=no\\n' > {_BY_DHCP}
+printf '[Match]\\nName=up1\\n[Network]\\nAddress=10.99.0.1/24\\nDHCPServer=yes\\n' > {_SERVER}
+printf '[DHCPServer]\\nEmitRouter=no\\nEmitDNS=no\\n' >> {_SERVER}
+networkctl reload
+ip link add up0 type veth peer name up1
+until ip -4 address show dev up0 | grep -q 'inet 10.99.0'; do sleep 0.5; done
+"""
+_NO_SECOND_UPLINK = f"ip link del up0; rm -f {_BY_DHCP} {_SERVER}; networkctl reload\n"
 # Cilium (rules of protocol unspec and kernel, `lookup local` at 100), flannel host-gw, Calico.
 _STATE = f"""
 ip link add cilium_net type veth peer name cilium_host
@@ -42,7 +55,8 @@ ip route add default via 10.42.0.7 dev cilium_host table 2005 proto kernel
 ip route add 10.42.0.7 dev cilium_host proto kernel scope link
 ip route add 10.42.0.0/24 via 10.42.0.7 dev cilium_host proto kernel src 10.42.0.7
 ip route add 10.42.1.0/24 via {GATEWAY} dev {DEVICE} proto kernel
-ip route add 10.44.1.0/24 via {GATEWAY} dev {DEVICE} proto boot
+ip route add 10.42.2.0/24 via 10.99.0.254 dev up0 proto kernel
+ip route add 10.44.2.0/24 via 10.99.0.254 dev up0 proto boot
 ip route add blackhole 10.43.0.0/26 proto 80
 ip route add 10.43.1.0/26 via {GATEWAY} dev {DEVICE} proto 80
 """
@@ -54,7 +68,7 @@ done
 for pref in 100 9 10; do ip rule del pref $pref; done
 ip route flush table 2004; ip route flush table 2005
 ip link del cilium_host
-for net in 10.42.1.0/24 10.44.1.0/24 10.43.1.0/26; do ip route del $net; done
+for net in 10.42.1.0/24 10.42.2.0/24 10.44.2.0/24 10.43.1.0/26; do ip route del $net; done
 ip route del blackhole 10.43.0.0/26
 """
 _STOP = """
@@ -75,7 +89,7 @@ class CniNode:
     """The machine, and what the CNI does there."""
 
     def __init__(self, machine: VirtualMachine) -> None:
-        """Its processes, if they do not run yet, and all that they keep, as if made just now.
+        """Its processes, if they do not run yet, and all that they keep.
 
         Not before the adapter is plugged in: networkd deletes the rules of others whenever it has
         a link to configure, and nobody guards them before the product runs.
@@ -87,17 +101,23 @@ class CniNode:
         if machine.run(running, check=False).returncode:
             self.end(machine)
             machine.run(f"set -e\n{_START}")
+            # Before the CNI's own: networkd deletes rules of others when it gets a link.
+            machine.run(f"set -e\n{_SECOND_UPLINK}")
+        self.make()
+
+    def make(self) -> None:
+        """All that it keeps, as if made just now."""
         self.clear()
-        machine.run(f"set -e\n{_STATE}")
+        self.machine.run(f"set -e\n{_STATE}{cni_pods.STATE}")
 
     def clear(self) -> None:
         """All that it keeps is gone."""
-        self.machine.run(f"({_CLEAR}) >/dev/null 2>&1; true")
+        self.machine.run(f"({_CLEAR}{cni_pods.CLEAR}) >/dev/null 2>&1; true")
 
     @staticmethod
     def end(machine: VirtualMachine) -> None:
         """Its processes end."""
-        machine.run(f"({_STOP}) >/dev/null 2>&1; systemctl reset-failed; true")
+        machine.run(f"({_STOP}{_NO_SECOND_UPLINK}) >/dev/null 2>&1; systemctl reset-failed; true")
 
     def shown(self) -> list[str]:
         """What is there now."""
@@ -106,6 +126,11 @@ class CniNode:
     def does(self, command: str) -> None:
         """The CNI itself runs an `ip` command."""
         self.machine.run(f"echo {shlex.quote(command)} > {HANDS}")
+
+    def wait_until_uplinks_work(self) -> None:
+        """Until networkd is through with both of them, whatever happened to them."""
+        for uplink in (DEVICE, "up0"):
+            self.machine.wait_until(f"networkctl status {uplink} | grep -q 'routable (configured)'")
 
     def wait_until_settled(self) -> None:
         """Until its processes are old enough to be trusted to know what they want."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.e2e.cni_events import EVENTS
+from tests.e2e.cni_pods import PINGS_A_SECOND, WINDOW_SECONDS
 from tests.e2e.service import Daemon
 from tests.lab import images
 
@@ -17,11 +18,13 @@ Written by `make lab-full` (tests/e2e/test_cni.py) on the kernels, systemd-netwo
 systemd-udevd of Debian 12 (systemd 252) and Debian 13 (systemd 257), in software emulation on one
 processor, where all takes some thirty times as long as on a real one. The state is that of Cilium
 (rules of protocol unspec and kernel, `lookup local` moved to 100), flannel host-gw and Calico, on
-an uplink with a static address. What each event took away, who it was, and after how long the last
-of it was back.
+an uplink with a static address, and another one with an address by DHCP. What each event took
+away, who it was, and after how long the last of it was back. And of the {pings} pings that a pod
+sends to a pod of another node in {window} s, from just before the event on: how many were lost
+without the guard, and how many with it.
 
-| event | release | taken away | by | back after |
-|---|---|---|---|---|
+| event | release | taken away | by | back after | lost without | lost with it |
+|---|---|---|---|---|---|---|
 """
 
 
@@ -32,9 +35,11 @@ class Seen:
     taken: tuple[tuple[str, int], ...]  # kind, how many
     culprits: tuple[str, ...]
     milliseconds: int  # until the last of it was back
+    lost_unguarded: int  # pings
+    lost_guarded: int
 
     @classmethod
-    def of(cls, daemon: Daemon) -> Seen:
+    def of(cls, daemon: Daemon, lost_unguarded: int, lost_guarded: int) -> Seen:
         """By the product's own journal."""
         told, back = daemon.events("cni_interference"), daemon.events("cni_restored")
         counts: dict[str, int] = {}
@@ -43,7 +48,8 @@ class Seen:
             counts[kind] = counts.get(kind, 0) + int(entry["NODEMEND_COUNT"])
         culprits = sorted({entry["NODEMEND_CULPRIT"] for entry in told})
         last = max((int(entry["NODEMEND_MILLISECONDS"]) for entry in back), default=0)
-        return cls(tuple(sorted(counts.items())), tuple(culprits), last)
+        lost = (lost_unguarded, lost_guarded)
+        return cls(tuple(sorted(counts.items())), tuple(culprits), last, *lost)
 
 
 def as_markdown(seen: Mapping[tuple[str, str], Seen]) -> str | None:
@@ -56,6 +62,9 @@ def as_markdown(seen: Mapping[tuple[str, str], Seen]) -> str | None:
                 return None
             taken = ", ".join(f"{count} {kind}" for kind, count in found.taken)
             by = ", ".join(found.culprits)
-            row = (event.what, release, taken, by, f"{found.milliseconds} ms")
+            lost = (str(found.lost_unguarded), str(found.lost_guarded))
+            row = (event.what, release, taken, by, f"{found.milliseconds} ms", *lost)
             rows.append(f"| {' | '.join(row)} |")
-    return _HEAD + "\n".join(rows) + "\n"
+    pings = WINDOW_SECONDS * PINGS_A_SECOND
+    head = _HEAD.format(pings=pings, window=WINDOW_SECONDS)
+    return head + "\n".join(rows) + "\n"

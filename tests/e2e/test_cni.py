@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import TypeAlias
 
 import pytest
 
+from tests.e2e import cni_pods
 from tests.e2e.cni_events import EVENTS, NETWORKD, Event
 from tests.e2e.cni_node import CniNode
 from tests.e2e.cni_seen import PAGE, Seen, as_markdown
@@ -48,14 +50,17 @@ def no_cni_afterwards(machine: VirtualMachine) -> Iterator[None]:
 @pytest.fixture
 def guarded(cni: CniNode) -> Iterator[Uplink]:
     """In mode remediate, once all that the CNI has stands."""
-    yield from watching(cni, REMEDIATE)
+    with watching(cni, REMEDIATE) as uplink:
+        yield uplink
 
 
 @pytest.fixture
 def observed(cni: CniNode) -> Iterator[Uplink]:
-    yield from watching(cni, CONFIG)
+    with watching(cni, CONFIG) as uplink:
+        yield uplink
 
 
+@contextlib.contextmanager
 def watching(cni: CniNode, config: str) -> Iterator[Uplink]:
     cni.wait_until_settled()
     uplink = Uplink(cni.machine, config)
@@ -79,22 +84,38 @@ def culprits(uplink: Uplink) -> set[tuple[str, str]]:
     return {(entry["NODEMEND_KIND"], entry["NODEMEND_CULPRIT"]) for entry in told}
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.what)
-def test_it_comes_back(guarded: Uplink, cni: CniNode, seen: AllSeen, event: Event) -> None:
+CASES = [
+    pytest.param(release, event, id=f"{event.what}-{release}")
+    for release in ("bookworm", "trixie")
+    for event in EVENTS
+    if release in event.releases
+]
+
+
+@pytest.mark.parametrize(("machine", "event"), CASES, indirect=["machine"])
+def test_it_comes_back(cni: CniNode, seen: AllSeen, event: Event) -> None:
     machine, before = cni.machine, cni.shown()
     try:
-        # On its own: the way by which it was asked for may be what is lost.
-        machine.run(f"systemd-run -q --wait sh -c {event.quoted}", timeout_seconds=120)
-        for kind in event.lost:
-            guarded.wait_until_told("cni_interference", f"({kind})")
-        wait_until_whole(cni, before)
-        guarded.wait_until_told("cni_restored", "put back")
-        assert event.lost <= {kind for kind, _ in culprits(guarded)}
-        if event.culprit:
-            assert {event.culprit} == {who for kind, who in culprits(guarded) if kind in event.lost}
-        seen[event.what, machine.release] = Seen.of(guarded.daemon)
+        unguarded = cni_pods.pings_lost(machine, event.command)
     finally:
         machine.run(event.after)
+    cni.wait_until_uplinks_work()
+    cni.make()
+    with watching(cni, REMEDIATE) as guarded:
+        try:
+            lost = cni_pods.pings_lost(machine, event.command)
+            for kind in event.lost:
+                guarded.wait_until_told("cni_interference", f"({kind})")
+            wait_until_whole(cni, before)
+            guarded.wait_until_told("cni_restored", "put back")
+            assert event.lost <= {kind for kind, _ in culprits(guarded)}
+            if event.culprit:
+                of_these = {who for kind, who in culprits(guarded) if kind in event.lost}
+                assert {event.culprit} == of_these
+            machine.run(f"{cni_pods.PING} -c 1")
+            seen[event.what, machine.release] = Seen.of(guarded.daemon, unguarded, lost)
+        finally:
+            machine.run(event.after)
 
 
 def test_networkd_s_restarts_are_counted(guarded: Uplink, cni: CniNode) -> None:
@@ -147,7 +168,7 @@ def test_k3s_that_is_stopped_takes_what_is_its(guarded: Uplink, cni: CniNode) ->
 
 def test_a_fighter_is_named_and_left_alone(cni: CniNode) -> None:
     config = f"{REMEDIATE}cni_guard: {{repeats: {{count: 3, within: 10m}}, rest: 10m}}\n"
-    for guarded in watching(cni, config):
+    with watching(cni, config) as guarded:
         cni.machine.run(f"systemd-run -q --unit fighter sh -c '{FIGHTS}'")
         rests = guarded.wait_until_told("cni_rests", "left alone")
         assert "9: from all" in rests["MESSAGE"]
