@@ -29,7 +29,8 @@ from agent.model.verdicts_of_cni import (
 
 CULPRITS_MAX = 20
 OTHER = "other"
-WAY_AGAIN_SECONDS = 5
+WAY_AGAIN_SECONDS = 5  # at first; twice as long each time
+WAY_DOUBLINGS_MAX = 6  # to 320 s: what the kernel will never take is not asked of it for ever
 WORDS_MAX = 8  # entries that a line in the journal names
 REMEMBERED_MAX = 4096  # entries of which is known how often they were put back
 _LOCAL_TABLE = 255
@@ -208,17 +209,20 @@ def _wait(
     guard: CniGuard, losses: Iterable[Loss], reason: str, at: Stamp
 ) -> tuple[CniGuard, list[Output]]:
     """Until something comes that may be its way; or a while: it may have come meanwhile."""
-    losses, due_ns = list(losses), at.boottime_ns + WAY_AGAIN_SECONDS * SECOND_NS
-    waiting = {
-        loss.standing.entry.payload: replace(loss, phase="wayless", wait_told=True, due_ns=due_ns)
-        for loss in losses
-    }
+    losses = list(losses)
+    waiting = {loss.standing.entry.payload: _waiting(loss, at) for loss in losses}
     new = {payload: loss for payload, loss in waiting.items() if payload not in guard.standing}
     outputs: list[Output] = [
         Tell(CniRestoreWaits(kind, culprit, len(found), _words(guard, found), reason))
-        for (kind, culprit), found in _by_culprit(x for x in losses if not x.wait_told).items()
+        for (kind, culprit), found in _by_culprit(x for x in losses if not x.waits).items()
     ]
     return replace(guard, losses={**new, **guard.losses}), outputs
+
+
+def _waiting(loss: Loss, at: Stamp) -> Loss:
+    seconds = WAY_AGAIN_SECONDS << min(loss.waits, WAY_DOUBLINGS_MAX)
+    due_ns = at.boottime_ns + seconds * SECOND_NS
+    return replace(loss, phase="wayless", waits=loss.waits + 1, due_ns=due_ns)
 
 
 def _by_culprit(losses: Iterable[Loss]) -> dict[tuple[str, str], list[Loss]]:

@@ -128,7 +128,7 @@ class Loss:
     due_ns: int = 0  # of owners_turn, resting and wayless
     rested: bool = False  # it is looking after a rest: how often it was put back begins anew
     told: bool = False  # that it was taken away
-    wait_told: bool = False  # that it waits for its way
+    waits: int = 0  # for how many times it has been sent to wait for its way
 
 
 @dataclass(frozen=True)

@@ -14,21 +14,28 @@ def verdict(snapshot: Snapshot) -> str:
         return "Looking: the first look at this node's links is not done yet."
     judged = [nic for nic in worst_first(state.nics) if nic.senses.health is not None]
     ill = [nic for nic in judged if nic.senses.health and nic.senses.health.state != "healthy"]
-    ill_gpus = _of_gpus(state)
+    others = [*_of_cni(state), *_of_gpus(state)]
     failed = [name for name, source in snapshot.sources.items() if source.condition == "failed"]
     blind = f" nodemend itself is impaired: {', '.join(failed)}." if failed else ""
     if ill:
         words = ", ".join(
             f"{n.nic} is {n.senses.health.state.upper()}" for n in ill if n.senses.health
         )
-        return f"{', '.join([words, *ill_gpus])}.{blind}"
-    if ill_gpus:
-        return f"{', '.join(ill_gpus)}.{blind}"
+        return f"{', '.join([words, *others])}.{blind}"
+    if others:
+        return f"{', '.join(others)}.{blind}"
     if not judged:
         return f"Nothing is judged here: no NIC is matched or carries a default route.{blind}"
     if failed:
         return f"No NIC is known to be ill, but{blind[:-1]}: what it tells may be old."
     return f"All is well: {', '.join(nic.nic for nic in judged)}."
+
+
+def _of_cni(state: State) -> list[str]:
+    """What stays away; what was lost a moment ago is being put back."""
+    losses = state.cni.losses.values()
+    missing = [loss for loss in losses if loss.phase in ("wayless", "resting")]
+    return [f"the CNI lacks {len(missing)} of its entries"] if missing else []
 
 
 def _of_gpus(state: State) -> list[str]:

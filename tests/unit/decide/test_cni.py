@@ -293,6 +293,17 @@ def test_routes_that_went_with_the_last_address_come_back_with_the_next(network:
     assert {("route", "systemd-networkd.service")} == culprits(network)
 
 
+def test_what_has_no_way_is_tried_ever_more_rarely(network: Network) -> None:
+    network.remove(BY_NETWORKD, UPLINKS_OWN)
+    network.wait(24 * 60 * 60)
+    assert 270 < network.state.cni.attempts < 290, "each 320 s"
+    network.add(BY_NETWORKD, UPLINKS_OWN)
+    network.settle()
+
+    assert network.has(TO_OTHER_NODE), "but at once when its way comes"
+    assert 1 == len(told(network, CniRestoreWaits))
+
+
 def test_routes_of_a_device_that_was_set_down_and_up(network: Network) -> None:
     network.set_link(UPLINK, up=False)
     network.wait(3)

@@ -13,6 +13,7 @@ from agent.model.state import Bystander, State
 from agent.report.page import LINKS_MAX, NICS_MAX, page
 from agent.report.verdict import verdict
 from tests.builders import LINK, watching
+from tests.simulation.network import UPLINK, Network
 from tests.unit.report.snapshots import POLICY, a_busy_snapshot
 
 HOSTILE = "<script>alert('x')</script>&\"<img src=x onerror=y>"
@@ -60,7 +61,8 @@ def test_what_is_needed_first_stands_first() -> None:
     text = text_of(html)
 
     order = [
-        "uplink is DOWN, pci-0000:03:00.0 is DEGRADED, GPU Tesla T4 is LOST. "
+        "uplink is DOWN, pci-0000:03:00.0 is DEGRADED, the CNI lacks 1 of its entries, "
+        "GPU Tesla T4 is LOST. "
         "nodemend itself is impaired: store.",
         "it is set up and has no carrier",
         "Next: Check the cable",
@@ -155,3 +157,14 @@ def test_all_is_well_only_where_every_source_works() -> None:
     failing = replace(well, sources={"kernel_log": Source("failed", "it ended")})
     assert "No NIC is known to be ill" in verdict(failing)
     assert "kernel_log" in verdict(failing)
+
+
+def test_what_the_cni_lacks_for_good_is_said_first() -> None:
+    network = Network()
+    network.begin()
+    network.set_link(UPLINK, up=False)
+    network.wait(30)
+    node = watching(policy=POLICY)
+    lacking = empty(replace(node.state, cni=network.state.cni))
+
+    assert "the CNI lacks 1 of its entries." == verdict(lacking)

@@ -15,8 +15,8 @@ from agent.report.status import as_object, as_text
 from tests.unit.report.snapshots import a_busy_snapshot
 
 EXPECTED = """\
-uplink is DOWN, pci-0000:03:00.0 is DEGRADED, GPU Tesla T4 is LOST. \
-nodemend itself is impaired: store.
+uplink is DOWN, pci-0000:03:00.0 is DEGRADED, the CNI lacks 1 of its entries, \
+GPU Tesla T4 is LOST. nodemend itself is impaired: store.
 source store FAILED: /var/lib/nodemend/state.json: No space left on device
 
 uplink: DOWN since 2023-11-14 22:13:27
