@@ -48,11 +48,12 @@ def play(machine: VirtualMachine, *more: str) -> None:
     machine.run(f"mv {SCRIPT}.new {SCRIPT}")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
         ("hang", "no sample within 6 s"),
-        pytest.param("crash", "killed by SIGSEGV", marks=pytest.mark.full),
+        ("crash", "killed by SIGSEGV"),
     ],
 )
 def test_a_sampler_that_fails_while_the_nic_is_repaired(

@@ -37,6 +37,7 @@ def test_unplug(uplink: Uplink, adapter: Rtl8156) -> None:
     uplink.wait_for_state("healthy")
 
 
+@pytest.mark.full
 def test_set_down(uplink: Uplink) -> None:
     uplink.machine.run(f"ip link set {DEVICE} down")
     uplink.wait_for_state("disabled")
@@ -87,6 +88,7 @@ def test_a_transmit_stall(uplink: Uplink, adapter: Rtl8156) -> None:
     uplink.wait_for_state("healthy", "degraded")
 
 
+@pytest.mark.full
 def test_a_slower_link(uplink: Uplink, adapter: Rtl8156) -> None:
     adapter.link_down()
     adapter.fault("speed", "1000")
@@ -96,6 +98,7 @@ def test_a_slower_link(uplink: Uplink, adapter: Rtl8156) -> None:
     uplink.wait_for_sample('nodemend_nic_speed_bytes{nic="uplink"}', 125_000_000)
 
 
+@pytest.mark.full
 def test_a_fall_to_usb_2(uplink: Uplink, adapter: Rtl8156) -> None:
     adapter.plug("hs")
     uplink.wait_for_state("degraded")
@@ -107,6 +110,7 @@ def test_a_fall_to_usb_2(uplink: Uplink, adapter: Rtl8156) -> None:
     assert connector == uplink.status()["connector"]
 
 
+@pytest.mark.full
 def test_the_generic_driver(uplink: Uplink) -> None:
     usb = uplink.machine.run(f"realpath {SYSFS}/device/..").stdout.strip()
     uplink.machine.run(f"echo 2 > {usb}/bConfigurationValue")
@@ -115,6 +119,7 @@ def test_the_generic_driver(uplink: Uplink) -> None:
     uplink.wait_for_state("healthy")
 
 
+@pytest.mark.full
 def test_a_made_up_mac(uplink: Uplink, adapter: Rtl8156) -> None:
     adapter.plug("no_mac")
     uplink.wait_until_told("nic_degraded", "is made up: the adapter could not read its own")
@@ -122,12 +127,14 @@ def test_a_made_up_mac(uplink: Uplink, adapter: Rtl8156) -> None:
     assert "eth0" == uplink.status()["device"], "it lost its name, and is known all the same"
 
 
+@pytest.mark.full
 def test_errors_on_the_wire(uplink: Uplink, adapter: Rtl8156) -> None:
     adapter.fault("tx_eproto")
     uplink.machine.run(f"ping -f -I {DEVICE} -c 300 -w 15 {GATEWAY} || true")
     uplink.wait_until_told("nic_degraded", "transmit and 0 receive errors beside")
 
 
+@pytest.mark.full
 def test_flapping(uplink: Uplink, adapter: Rtl8156) -> None:
     for _ in range(3):
         adapter.link_down()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.test_flap import FLAPS, sample
 from tests.e2e.uplink import Uplink
 from tests.lab.rtl8156.client import Rtl8156
@@ -25,6 +27,7 @@ def test_its_history_follows_it_to_another_plug(uplink: Uplink, adapter: Rtl8156
     assert (1, 1) == (after["flaps_total"], after["disconnects_total"])
 
 
+@pytest.mark.full
 def test_another_adapter_in_the_same_plug_is_told(uplink: Uplink, adapter: Rtl8156) -> None:
     adapter.plug("other")
     told = uplink.wait_until_told("nic_replaced", "MAC 6c:1f:f7:1b:e8:c8 before")
@@ -32,6 +35,7 @@ def test_another_adapter_in_the_same_plug_is_told(uplink: Uplink, adapter: Rtl81
     assert "8c:ae:4c:dd:5d:ef" == told["NODEMEND_MAC"]
 
 
+@pytest.mark.full
 def test_gone_it_stays_known_until_it_is_forgotten(uplink: Uplink, adapter: Rtl8156) -> None:
     machine = uplink.machine
     present = machine.run("nodemend forget uplink", check=False)

@@ -61,6 +61,7 @@ def test_a_nic_that_boots(machine: VirtualMachine, adapter: Rtl8156) -> None:
     assert [] == uplink.steps()
 
 
+@pytest.mark.full
 def test_pods_that_come_and_go(repaired: Uplink) -> None:
     repaired.machine.run(PODS, timeout_seconds=120)
     wait_for_probes(repaired, 5)
@@ -71,6 +72,7 @@ def test_pods_that_come_and_go(repaired: Uplink) -> None:
     assert [] == repaired.steps()
 
 
+@pytest.mark.full
 def test_a_healthy_unbind(uplink: Uplink) -> None:
     """The driver prints `Stop submitting intr, status -108` on its way out."""
     machine = uplink.machine

@@ -102,6 +102,7 @@ def test_a_bad_configuration_is_refused_loudly_and_the_old_one_stays(
     wait_for(machine, LOADED, 1)
 
 
+@pytest.mark.full
 def test_another_address_is_taken_and_one_that_is_taken_is_refused(
     machine: VirtualMachine, service: Daemon
 ) -> None:
@@ -139,6 +140,7 @@ print((cpu_seconds() - before) / (time.monotonic() - began))
 """
 
 
+@pytest.mark.full
 def test_a_connection_that_is_kept_does_not_keep_it_busy(
     machine: VirtualMachine, service: Daemon
 ) -> None:

@@ -162,6 +162,7 @@ def test_a_file_system_that_became_read_only(machine: VirtualMachine) -> None:
         machine.run("umount /var/lib/nodemend")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("content", "words"),
     [('{"format":99,"type":"StoreFile"}', "it has format 99"), ('{"format":3,', "it is damaged")],
@@ -185,6 +186,7 @@ def test_a_state_that_is_no_use_is_set_aside_and_it_goes_on_watching(
         machine.run(f"rm -f {STATE}.set-aside")
 
 
+@pytest.mark.full
 def test_a_control_socket_that_was_removed_is_made_anew(
     machine: VirtualMachine, service: Daemon
 ) -> None:
@@ -193,6 +195,7 @@ def test_a_control_socket_that_was_removed_is_made_anew(
     assert "nodemend " in machine.wait_until("nodemend status", WITHIN_SECONDS)
 
 
+@pytest.mark.full
 def test_a_listening_socket_that_was_shut_down_is_made_anew(
     machine: VirtualMachine, service: Daemon
 ) -> None:

@@ -35,6 +35,7 @@ def test_autosuspend_is_switched_off_and_verified(
     assert ["step_began", "step_verified"] == steps
 
 
+@pytest.mark.full
 def test_in_observe_mode_it_is_only_told(machine: VirtualMachine, adapter: Rtl8156) -> None:
     path = control(machine)
     machine.run(f"echo auto > {path}")
