@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent.doctor.answer import Answer, unknown
+from agent.audit.answer import Answer, unknown
 from agent.doctor.findings import Findings
 from agent.doctor.look import Unseen
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent import web_config
+from agent.audit.answer import Answer, no, unknown, yes
 from agent.config import Config
-from agent.doctor.answer import Answer, no, unknown, yes
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.yaml_reader import ConfigError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from agent.doctor.answer import Answer, no, unknown, yes
+from agent.audit.answer import Answer, no, unknown, yes
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.observe.gpu_replicas import CHECKPOINT, Allotment, read_allotment

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 
-from agent.doctor.answer import Answer, no, yes
+from agent.audit.answer import Answer, no, yes
+from agent.audit.settings import last, merged
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
-from agent.doctor.settings import last, merged
 from agent.report import catalog
 
 CATALOG = "nodemend.catalog"

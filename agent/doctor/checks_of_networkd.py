@@ -9,13 +9,13 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from agent.doctor.answer import Answer, no, unknown, yes
+from agent.audit.answer import Answer, no, unknown, yes
+from agent.audit.processes import running, started_timestamp_seconds
+from agent.audit.settings import Setting, by_name, is_off, is_on, last, merged, of_file, says_no
+from agent.audit.systemd_version import systemd_version
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.doctor.machine import Machine
-from agent.doctor.processes import running, started_timestamp_seconds
-from agent.doctor.settings import Setting, by_name, is_off, is_on, last, merged, of_file, says_no
-from agent.doctor.systemd_version import systemd_version
 
 NETWORKD_PROCESS = "systemd-network"  # comm has 15 characters at most
 CNI_LINKS = ("cilium_*", "lxc*", "flannel*", "cni0", "veth*", "cali*", "tunl0", "vxlan.calico")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from agent.audit.answer import Answer, no, unknown, yes
 from agent.config import Config
 from agent.decide.matching import is_matched, is_usb
 from agent.decide.r8152 import is_on_generic_driver
-from agent.doctor.answer import Answer, no, unknown, yes
 from agent.doctor.check import Check, Note
 from agent.doctor.findings import Findings
 from agent.model.policy import Policy

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agent.doctor.answer import Answer, no, yes
+from agent.audit.answer import Answer, no, yes
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.doctor.unit_files import enabling_links, installed_units

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agent.doctor.answer import Answer, no, unknown, yes
+from agent.audit.answer import Answer, no, unknown, yes
+from agent.audit.settings import last, of_file
+from agent.audit.systemd_version import systemd_version
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
-from agent.doctor.settings import last, of_file
-from agent.doctor.systemd_version import systemd_version
 from agent.doctor.unit_files import enabling_links, installed_units
 from agent.observe.blind_spots import blind_spots
 from agent.observe.kernel_log import KernelLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from agent.doctor.answer import Answer, no, unknown, yes
+from agent.audit.answer import Answer, no, unknown, yes
 from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.doctor.machine import Machine

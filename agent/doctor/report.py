@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent.doctor.answer import Answer, Outcome
+from agent.audit.answer import Answer, Outcome
 from agent.doctor.check import Check, Note, answer_of, words_of
 from agent.doctor.checks_of_configuration import CONFIGURATION_CHECKS
 from agent.doctor.checks_of_gpus import GPU_CHECKS

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.doctor.answer import Answer
+from agent.audit.answer import Answer
 from agent.doctor.machine import Machine
 from agent.doctor.report import Report, examine_machine
 from agent.model.identity import Link

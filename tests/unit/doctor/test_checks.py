@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from agent.doctor.answer import Outcome
+from agent.audit.answer import Outcome
 from agent.report.catalog import EVENTS, catalog_text
 from tests.builders import LINK
 from tests.unit.doctor.node import USB, Node, sound_node, unplugged

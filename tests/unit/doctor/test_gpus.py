@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.doctor.answer import Answer
+from agent.audit.answer import Answer
 from agent.doctor.report import examine_machine
 from agent.model.gpu import GpuView
 from agent.model.state import GpuWatch

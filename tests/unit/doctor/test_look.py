@@ -9,11 +9,11 @@ from threading import Event
 
 import pytest
 
+from agent.audit.answer import Answer
+from agent.audit.host import TEXT_BYTES_MAX
 from agent.doctor import look as look_module
-from agent.doctor.answer import Answer
 from agent.doctor.check import Check, answer_of
 from agent.doctor.findings import Findings, gather
-from agent.doctor.machine import TEXT_BYTES_MAX
 from agent.doctor.report import examine
 from agent.model.identity import Link
 from tests.builders import LINK

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from agent.audit.answer import no, unknown, yes
 from agent.doctor import as_object, as_text, doctor_page
-from agent.doctor.answer import no, unknown, yes
 from agent.doctor.report import ALL_NOTES, CHECKS, COLUMNS, Report
 from tests.unit.doctor.node import sound_node
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.doctor.settings import is_off, is_on, last, merged, parse
+from agent.audit.settings import is_off, is_on, last, merged, parse
 from tests.unit.doctor.node import Node
 
 NAME = "networkd.conf"
@@ -24,11 +24,11 @@ def value(node: Node) -> str | None:
 
 
 def test_comments_sections_and_continued_lines() -> None:
-    text = "# a=1\n;b=2\nc=3\n[One]\n d = 4 5\\\n 6\nno assignment\n[Two]\ne=\n"
+    text = "# a=1\n;b=2\nc=3\n[One]\n d = 4 5\\\n# no part of it\n 6\nno assignment\n[Two]\ne=\n"
 
-    found = [(s.section, s.key, s.value) for s in parse(text, Path("x"))]
+    found = [(s.line, s.section, s.key, s.value) for s in parse(text, Path("x"))]
 
-    assert [("", "c", "3"), ("One", "d", "4 5  6"), ("Two", "e", "")] == found
+    assert [(3, "", "c", "3"), (5, "One", "d", "4 5  6"), (10, "Two", "e", "")] == found
 
 
 def test_drop_ins_come_after_the_main_file_by_name_whatever_their_directory(node: Node) -> None:

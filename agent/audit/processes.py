@@ -5,33 +5,33 @@ from __future__ import annotations
 import errno
 import os
 
-from agent.doctor.machine import Machine
+from agent.audit.host import Host
 
 _INIT = "1"
 _START_FIELD = 22 - 3  # proc_pid_stat(5) counts from 1; two fields end with the name's ")"
 
 
-def running(machine: Machine) -> dict[str, int]:
+def running(host: Host) -> dict[str, int]:
     """A process id by the name (comm, of 15 characters at most) of each that runs. OSError."""
-    proc = machine.path("proc")
-    processes = [name for name in machine.names(proc) if name.isdecimal()]
+    proc = host.path("proc")
+    processes = [name for name in host.names(proc) if name.isdecimal()]
     if _INIT not in processes:
         # hidepid= shows only one's own: what is not seen may run all the same.
         raise PermissionError(errno.EACCES, "the processes of others are hidden", str(proc))
     found: dict[str, int] = {}
     for name in processes:
-        comm = _comm(machine, name)
+        comm = _comm(host, name)
         if comm:
             found.setdefault(comm, int(name))
     return found
 
 
-def started_timestamp_seconds(machine: Machine, process: int) -> float:
+def started_timestamp_seconds(host: Host, process: int) -> float:
     """When a process began, as Unix time, to a second. OSError."""
-    stat = machine.text(machine.path(f"proc/{process}/stat")) or ""
+    stat = host.text(host.path(f"proc/{process}/stat")) or ""
     boot = next(
         line.split()[1]
-        for line in (machine.text(machine.path("proc/stat")) or "").splitlines()
+        for line in (host.text(host.path("proc/stat")) or "").splitlines()
         if line.startswith("btime ")
     )
     # The name may hold spaces and brackets: the fields are counted from its end.
@@ -39,8 +39,8 @@ def started_timestamp_seconds(machine: Machine, process: int) -> float:
     return int(boot) + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _comm(machine: Machine, process: str) -> str:
+def _comm(host: Host, process: str) -> str:
     try:
-        return (machine.text(machine.path(f"proc/{process}/comm")) or "").strip()
+        return (host.text(host.path(f"proc/{process}/comm")) or "").strip()
     except (ProcessLookupError, PermissionError):  # ended meanwhile, or hidden
         return ""

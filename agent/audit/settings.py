@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent.doctor.machine import Machine
+from agent.audit.host import Host
 
 _TRUE = frozenset({"1", "yes", "y", "true", "t", "on"})  # systemd: parse_boolean()
 _FALSE = frozenset({"0", "no", "n", "false", "f", "off"})
@@ -20,54 +20,75 @@ class Setting:
     key: str
     value: str
     path: Path
+    line: int = 0  # where it begins, from 1
 
 
 def parse(text: str, path: Path) -> Iterator[Setting]:
     """The assignments of one file (systemd.syntax(7))."""
     section = ""
-    for line in text.replace("\\\n", " ").splitlines():
+    for number, line in _logical_lines(text):
         stripped = line.strip()
-        if not stripped or stripped[0] in "#;":
-            continue
         if stripped[0] == "[" and stripped[-1] == "]":
             section = stripped[1:-1]
             continue
         key, equals, value = stripped.partition("=")
         if equals:
-            yield Setting(section, key.rstrip(), value.strip(), path)
+            yield Setting(section, key.rstrip(), value.strip(), path, number)
 
 
-def merged(machine: Machine, name: str) -> tuple[Setting, ...]:
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that say something, each with the number where it begins.
+
+    A backslash at its end continues a line; comments between its parts are left out.
+    """
+    begun, number = "", 0
+    for at, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() and not begun:
+            continue
+        if line.lstrip()[:1] in ("#", ";"):
+            continue
+        number = number if begun else at
+        if line.endswith("\\"):
+            begun += line[:-1] + " "
+            continue
+        whole, begun = begun + line, ""
+        if whole.strip():
+            yield number, whole
+    if begun.strip():
+        yield number, begun
+
+
+def merged(host: Host, name: str) -> tuple[Setting, ...]:
     """All settings of e.g. networkd.conf, in the order in which they are applied. OSError.
 
     The first main file that is found, then the drop-ins of all directories by their names; of
     those with one name the strongest directory's. What comes later wins.
     """
-    main = next(machine.systemd(name), None)
-    return (*_of([main] if main else [], machine), *_of(drop_ins(machine, f"{name}.d"), machine))
+    main = next(host.systemd(name), None)
+    return (*_of([main] if main else [], host), *_of(drop_ins(host, f"{name}.d"), host))
 
 
-def drop_ins(machine: Machine, directory_name: str) -> list[Path]:
+def drop_ins(host: Host, directory_name: str) -> list[Path]:
     """The *.conf files of a directory of drop-ins, over all of systemd's directories. OSError."""
-    return by_name(machine, directory_name, ".conf")
+    return by_name(host, directory_name, ".conf")
 
 
-def by_name(machine: Machine, directory_name: str, suffix: str) -> list[Path]:
+def by_name(host: Host, directory_name: str, suffix: str) -> list[Path]:
     """Files sorted by name; one in a stronger directory hides all others of its name. OSError.
 
     A link to /dev/null hides them, too, and reads as an empty file, which says nothing.
     """
     found: dict[str, Path] = {}
-    for directory in machine.systemd(directory_name):
-        for name in machine.names(directory):
+    for directory in host.systemd(directory_name):
+        for name in host.names(directory):
             if name.endswith(suffix):
                 found.setdefault(name, directory / name)
     return [path for _, path in sorted(found.items())]
 
 
-def of_file(machine: Machine, path: Path, directory_name: str) -> tuple[Setting, ...]:
+def of_file(host: Host, path: Path, directory_name: str) -> tuple[Setting, ...]:
     """A file's settings, then those of its drop-ins (NAME.d/*.conf). OSError."""
-    return _of([path, *drop_ins(machine, f"{directory_name}/{path.name}.d")], machine)
+    return _of([path, *drop_ins(host, f"{directory_name}/{path.name}.d")], host)
 
 
 def last(settings: tuple[Setting, ...], section: str, key: str) -> Setting | None:
@@ -95,5 +116,5 @@ def is_on(settings: tuple[Setting, ...], section: str, key: str) -> bool:
     return found is not None and found.value.lower() in _TRUE
 
 
-def _of(paths: list[Path], machine: Machine) -> tuple[Setting, ...]:
-    return tuple(s for path in paths for s in parse(machine.text(path) or "", path))
+def _of(paths: list[Path], host: Host) -> tuple[Setting, ...]:
+    return tuple(s for path in paths for s in parse(host.text(path) or "", path))

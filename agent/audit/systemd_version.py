@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import re
 
-from agent.doctor.machine import Machine
+from agent.audit.host import Host
 
 # libsystemd-shared-249.so, -252.so; other builds write -255.4-1.so
 _LIBRARY = re.compile(r"libsystemd-shared-(\d+)[^/]*\.so")
 _DIRECTORIES = ("usr/lib/systemd", "lib/systemd", "usr/lib64/systemd")
 
 
-def systemd_version(machine: Machine) -> int | None:
+def systemd_version(host: Host) -> int | None:
     """None where it cannot be told. OSError."""
     # Debian keeps it in the directory of its architecture, e.g. usr/lib/x86_64-linux-gnu.
     with_architecture = (
-        f"usr/lib/{name}/systemd"
-        for name in machine.names(machine.path("usr/lib"))
-        if "-linux-" in name
+        f"usr/lib/{name}/systemd" for name in host.names(host.path("usr/lib")) if "-linux-" in name
     )
     for directory in (*_DIRECTORIES, *with_architecture):
-        for name in machine.names(machine.path(directory)):
+        for name in host.names(host.path(directory)):
             found = _LIBRARY.fullmatch(name)
             if found:
                 return int(found[1])
