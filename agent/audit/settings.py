@@ -8,8 +8,8 @@ from pathlib import Path
 
 from agent.audit.host import Host
 
-_TRUE = frozenset({"1", "yes", "y", "true", "t", "on"})  # systemd: parse_boolean()
-_FALSE = frozenset({"0", "no", "n", "false", "f", "off"})
+TRUE = frozenset({"1", "yes", "y", "true", "t", "on"})  # systemd: parse_boolean()
+FALSE = frozenset({"0", "no", "n", "false", "f", "off"})
 
 
 @dataclass(frozen=True)
@@ -99,21 +99,21 @@ def last(settings: tuple[Setting, ...], section: str, key: str) -> Setting | Non
 
 def says_no(setting: Setting | None) -> bool:
     """Whether it is missing or switched off; for keys that take other values than yes and no."""
-    return setting is None or setting.value.lower() in _FALSE
+    return setting is None or setting.value.lower() in FALSE
 
 
 def is_off(settings: tuple[Setting, ...], section: str, key: str) -> bool:
     """Whether the last assignment that is a truth value says no; systemd ignores all others."""
-    known = tuple(s for s in settings if s.value.lower() in _TRUE | _FALSE)
+    known = tuple(s for s in settings if s.value.lower() in TRUE | FALSE)
     found = last(known, section, key)
-    return found is not None and found.value.lower() in _FALSE
+    return found is not None and found.value.lower() in FALSE
 
 
 def is_on(settings: tuple[Setting, ...], section: str, key: str) -> bool:
     """As `is_off`, for yes."""
-    known = tuple(s for s in settings if s.value.lower() in _TRUE | _FALSE)
+    known = tuple(s for s in settings if s.value.lower() in TRUE | FALSE)
     found = last(known, section, key)
-    return found is not None and found.value.lower() in _TRUE
+    return found is not None and found.value.lower() in TRUE
 
 
 def _of(paths: list[Path], host: Host) -> tuple[Setting, ...]:
