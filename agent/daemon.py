@@ -27,6 +27,7 @@ from agent.gpu_monitor import GpuMonitor
 from agent.intake import Inbox, Intake
 from agent.keeper import Keeper
 from agent.lock import lock
+from agent.model.actions import Action
 from agent.model.facts import (
     ActionEnded,
     ConfigRead,
@@ -37,7 +38,7 @@ from agent.model.facts import (
     StoreSpoiled,
 )
 from agent.model.facts_of_cni import Attempt, EntriesPutBack
-from agent.model.outputs import Act, Action, Ask, Output, Tell, Wake
+from agent.model.outputs import Act, Ask, Output, Tell, Wake
 from agent.model.outputs_of_cni import PutBack
 from agent.model.snapshot import Snapshot
 from agent.model.state import State

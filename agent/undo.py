@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agent.act.actor import Actor, Ending
 from agent.lock import AlreadyRunning, lock
-from agent.model.outputs import Action
+from agent.model.actions import Action
 from agent.model.state import Durable
 from agent.observe import clock
 from agent.places import Places

@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import count
 
 from agent.decide import decide
+from agent.model.actions import Action
 from agent.model.facts import AdapterRead, ConfigRead, Fact, LinksListed, Started, UplinksRead
 from agent.model.identity import Adapter, Link, Stamp, Uplink
-from agent.model.outputs import Act, Action, Ask, Output, Question, Tell
+from agent.model.outputs import Act, Ask, Output, Question, Tell
 from agent.model.outputs_of_cni import ListNetwork, PutBack, ReadRequester
 from agent.model.policy import Policy
 from agent.model.state import Durable, State

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from agent.act.child import BEGUN, DONE, REFUSED
 from agent.codec import to_json
-from agent.model.outputs import (
+from agent.model.actions import (
     Action,
     ActionOutcome,
     CycleConfiguration,

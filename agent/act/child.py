@@ -17,7 +17,7 @@ from agent.act import attribute
 from agent.act.evidence import Refused
 from agent.act.steps import PERFORMERS
 from agent.codec import CodecError, from_json
-from agent.model.outputs import Action
+from agent.model.actions import Action
 
 DONE, FAILED, REFUSED = 0, 1, 3
 BEGUN = b"."

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from agent.act import attribute
-from agent.model.outputs import OnDevice
+from agent.model.actions import OnDevice
 
 # As the kernel names devices (drivers/usb/core/usb.c, usb_alloc_dev); a root hub is usb2.
 _BUS_PATH = re.compile(r"\d+-\d+(\.\d+)*", re.ASCII)

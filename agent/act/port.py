@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent.act import attribute, evidence
 from agent.act.evidence import Refused
-from agent.model.outputs import PowerCyclePort, PowerPortOn
+from agent.model.actions import PowerCyclePort, PowerPortOn
 
 
 def power_cycle(action: PowerCyclePort, sysfs: Path, _dev: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from agent.act import attribute, evidence, network_service, port, units
 from agent.act.evidence import Refused
-from agent.model.outputs import (
+from agent.model.actions import (
     Authorize,
     BindDriver,
     BounceLink,

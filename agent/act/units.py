@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.act import command, evidence
 from agent.act.evidence import Refused
-from agent.model.outputs import RestartUnits
+from agent.model.actions import RestartUnits
 
 _UNIT = re.compile(r"[A-Za-z0-9:_.@-]+\.service", re.ASCII)
 

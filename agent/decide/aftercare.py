@@ -14,9 +14,10 @@ from dataclasses import replace
 
 from agent.decide import incident, outcome
 from agent.decide.decision import SECOND_NS, NicDecision
+from agent.model.actions import RestartUnits
 from agent.model.facts import ActionEnded, NodeRead
 from agent.model.identity import Stamp
-from agent.model.outputs import Act, Ask, ReadNode, RestartUnits, Tell, Wake
+from agent.model.outputs import Act, Ask, ReadNode, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Climb, Nic, StepInProgress
 from agent.model.verdicts import AftercareBegan

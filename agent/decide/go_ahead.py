@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.decide.permission import mode_in_force
-from agent.model.outputs import Action, RaiseLink
+from agent.model.actions import Action, RaiseLink
 from agent.model.policy import Policy
 from agent.model.state import State
 

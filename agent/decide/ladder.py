@@ -12,8 +12,7 @@ from typing import TypeAlias
 
 from agent.decide.faults import Fault
 from agent.decide.r8152 import DRIVER, VENDOR_CONFIGURATION, is_on_generic_driver
-from agent.model.identity import UsbDevice
-from agent.model.outputs import (
+from agent.model.actions import (
     Action,
     Authorize,
     BindDriver,
@@ -30,6 +29,7 @@ from agent.model.outputs import (
     RestoreName,
     SetConfiguration,
 )
+from agent.model.identity import UsbDevice
 from agent.model.policy import Policy, StepName
 from agent.model.state import Nic
 

@@ -40,6 +40,7 @@ from agent.decide import (
     uplinks,
 )
 from agent.decide.decision import Decision
+from agent.model.actions import Action
 from agent.model.facts import (
     ActionEnded,
     AdapterRead,
@@ -62,7 +63,7 @@ from agent.model.facts import (
     UplinksRead,
 )
 from agent.model.identity import Stamp
-from agent.model.outputs import Action, Output, Tell
+from agent.model.outputs import Output, Tell
 from agent.model.policy import Policy
 from agent.model.state import Nic, Senses, State, StepInProgress
 from agent.model.verdicts import NicForgotten

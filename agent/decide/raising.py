@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent.decide.decision import SECOND_NS, NicDecision
+from agent.model.actions import RaiseLink
 from agent.model.identity import Stamp
-from agent.model.outputs import Act, RaiseLink
+from agent.model.outputs import Act
 from agent.model.state import Climb, Nic
 
 RAISES_MAX, RAISE_AGAIN_SECONDS = 3, 15

@@ -17,9 +17,10 @@ from agent.decide import aftercare, incident, outcome, proof, raising
 from agent.decide.decision import SECOND_NS, NicDecision
 from agent.decide.faults import REGISTERS, fault_of
 from agent.decide.ladder import BY_STEP, Rung
+from agent.model.actions import Action
 from agent.model.facts import ActionEnded
 from agent.model.identity import Stamp
-from agent.model.outputs import Act, Action, Ask, ReadSpeed, Tell, Wake
+from agent.model.outputs import Act, Ask, ReadSpeed, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Climb, Nic, StepInProgress
 from agent.model.verdicts import StepBegan

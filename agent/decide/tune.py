@@ -15,9 +15,10 @@ from dataclasses import replace
 
 from agent.decide.decision import SECOND_NS, NicDecision
 from agent.decide.matching import is_matched
+from agent.model.actions import SetUsbPower
 from agent.model.facts import ActionEnded
 from agent.model.identity import Adapter, Stamp
-from agent.model.outputs import Act, Ask, ReadAdapter, SetUsbPower, Tell, Wake
+from agent.model.outputs import Act, Ask, ReadAdapter, Tell, Wake
 from agent.model.policy import Policy
 from agent.model.state import Nic, StepInProgress
 from agent.model.verdicts import (

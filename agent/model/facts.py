@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from agent.model.actions import Action, ActionOutcome
 from agent.model.facts_of_cni import CniFact
 from agent.model.facts_of_gpus import GpuFact
 from agent.model.identity import Adapter, Counters, Link, NodeHealth, Stamp, Uplink, UsbDevice
 from agent.model.kernel_log import KernelMessage
-from agent.model.outputs import Action, ActionOutcome, Question
+from agent.model.outputs import Question
 from agent.model.policy import Policy
 from agent.model.state import Durable
 from agent.model.usb_tree import UsbTree

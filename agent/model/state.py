@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 
+from agent.model.actions import Action
 from agent.model.cni import CniCounts, CniGuard
 from agent.model.gpu import Holding
 from agent.model.identity import Adapter, Counters, Link, NodeHealth, Stamp, Uplink, UsbDevice
 from agent.model.incident import Incident, Tally
 from agent.model.kernel_log import KernelSeen
-from agent.model.outputs import Action
 
 # checking: the link is well, and is the node? caring: units are restarted for it.
 StepPhase: TypeAlias = Literal["running", "verifying", "undoing", "checking", "caring"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from agent.codec import to_json
-from agent.model.outputs import SetUsbPower
+from agent.model.actions import SetUsbPower
 from agent.model.state import StepInProgress
 from agent.store import FORMAT
 from tests.e2e.service import Daemon

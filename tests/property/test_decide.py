@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agent.codec import from_json, to_json
 from agent.decide import decide
 from agent.decide.gpu import open_incident
+from agent.model.actions import SetUsbPower
 from agent.model.cni import CniRuntime, EntryChange
 from agent.model.facts import (
     ActionEnded,
@@ -56,15 +57,7 @@ from agent.model.gpu import RESTART_REASONS, GpuProcess, Holder, Holding
 from agent.model.identity import Counters, Link, Stamp, Uplink
 from agent.model.incident import INCIDENTS_MAX
 from agent.model.kernel_log import KERNEL_CLASSES, KernelMessage
-from agent.model.outputs import (
-    Act,
-    ListLinks,
-    ReadAdapter,
-    ReadSpeed,
-    ReadUplinks,
-    ReadUsbTree,
-    SetUsbPower,
-)
+from agent.model.outputs import Act, ListLinks, ReadAdapter, ReadSpeed, ReadUplinks, ReadUsbTree
 from agent.model.outputs_of_cni import ListNetwork, ReadRequester
 from agent.model.policy import NicMatch, Policy
 from agent.model.recording import RecordingEntry

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from agent.act.actor import deadline_seconds
+from agent.model.actions import Action, ActionOutcome
 from agent.model.facts import ActionEnded
-from agent.model.outputs import Action, ActionOutcome
 from tests.builders import SECOND_NS
 from tests.simulation.kernel import Kernel
 from tests.simulation.performing import Failed, Performing, Refused

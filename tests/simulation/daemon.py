@@ -9,6 +9,7 @@ from itertools import count
 from agent.codec import from_json, to_json
 from agent.decide import decide, go_ahead
 from agent.keeper import durable_of
+from agent.model.actions import Action
 from agent.model.facts import (
     ActionEnded,
     ConfigRead,
@@ -22,16 +23,7 @@ from agent.model.facts import (
     TimeReached,
 )
 from agent.model.kernel_log import KernelMessage
-from agent.model.outputs import (
-    Act,
-    Action,
-    Ask,
-    FollowKernelLog,
-    Output,
-    Question,
-    ReopenLinkEvents,
-    Wake,
-)
+from agent.model.outputs import Act, Ask, FollowKernelLog, Output, Question, ReopenLinkEvents, Wake
 from agent.model.outputs_of_cni import PutBack
 from agent.model.policy import Policy
 from agent.model.state import Durable, State

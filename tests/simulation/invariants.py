@@ -8,6 +8,7 @@ from agent.decide.climb import REST_SECONDS
 from agent.decide.go_ahead import ends_a_step
 from agent.decide.ladder import BY_STEP
 from agent.decide.permission import mode_in_force
+from agent.model.actions import Action, RaiseLink, RestartUnits
 from agent.model.facts import (
     ConfigRead,
     PlugRead,
@@ -16,7 +17,7 @@ from agent.model.facts import (
     Started,
     Stopping,
 )
-from agent.model.outputs import Act, Action, Ask, RaiseLink, ReadPlug, RestartUnits, Tell
+from agent.model.outputs import Act, Ask, ReadPlug, Tell
 from agent.model.outputs_of_cni import PutBack
 from agent.model.policy import Policy
 from agent.model.state import State

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from random import Random
 
+from agent.model.actions import Action
 from agent.model.facts import ConfigRead, PauseRequested, ResumeRequested, Started
-from agent.model.outputs import Action, Tell
+from agent.model.outputs import Tell
 from tests.builders import SECOND_NS
 from tests.simulation.answers import GATEWAYS, SERVER, Answers
 from tests.simulation.counting import Counting

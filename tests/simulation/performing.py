@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent.model.outputs import (
+from agent.model.actions import (
     Action,
     Authorize,
     BindDriver,

@@ -9,8 +9,9 @@ from typing import Protocol
 
 from agent.codec import from_json, to_json
 from agent.decide import decide
+from agent.model.actions import Action
 from agent.model.facts import Fact, Started
-from agent.model.outputs import Action, Output
+from agent.model.outputs import Output
 from agent.model.policy import Policy
 from agent.model.recording import RecordingEntry
 from agent.model.state import State

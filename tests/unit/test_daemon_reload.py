@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent import store
-from agent.model.outputs import SetUsbPower
+from agent.model.actions import SetUsbPower
 from agent.model.state import Durable, StepInProgress
 from agent.observe import clock
 from tests.builders import CONNECTOR, LINK, watching

@@ -9,7 +9,7 @@ import pytest
 
 from agent import store
 from agent.lock import lock
-from agent.model.outputs import SetUsbPower
+from agent.model.actions import SetUsbPower
 from agent.model.state import Durable, StepInProgress
 from agent.observe import clock
 from agent.places import Places

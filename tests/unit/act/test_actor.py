@@ -13,7 +13,7 @@ import pytest
 
 from agent.act import actor as actor_module
 from agent.act.actor import ACTIONS_MAX, START_SECONDS, Actor, Ending, deadline_seconds
-from agent.model.outputs import (
+from agent.model.actions import (
     Action,
     BounceLink,
     CycleConfiguration,

@@ -11,7 +11,7 @@ import pytest
 from agent.act import child
 from agent.act.child import BEGUN, DONE, FAILED, REFUSED, main
 from agent.codec import to_json
-from agent.model.outputs import (
+from agent.model.actions import (
     Action,
     Authorize,
     BindDriver,

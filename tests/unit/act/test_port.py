@@ -12,7 +12,7 @@ import pytest
 from agent.act import port
 from agent.act.child import perform
 from agent.act.evidence import Refused
-from agent.model.outputs import PowerCyclePort, PowerPortOn
+from agent.model.actions import PowerCyclePort, PowerPortOn
 from tests.unit.act.tree import Tree, files, refuse_writes
 
 EVIDENCE: dict[str, Any] = {

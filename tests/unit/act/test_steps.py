@@ -16,8 +16,7 @@ from agent.act import evidence
 from agent.act.child import perform
 from agent.act.evidence import Refused
 from agent.act.steps import PERFORMERS
-from agent.model.identity import NetworkService
-from agent.model.outputs import (
+from agent.model.actions import (
     Action,
     Authorize,
     BindDriver,
@@ -32,6 +31,7 @@ from agent.model.outputs import (
     SetConfiguration,
     SetUsbPower,
 )
+from agent.model.identity import NetworkService
 from tests.unit.act.tree import Tree, refuse_writes
 
 EVIDENCE: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from agent.act import command
 from agent.act.child import perform
 from agent.act.evidence import Refused
-from agent.model.outputs import RestartUnits
+from agent.model.actions import RestartUnits
 from tests.unit.act.test_network_service import says
 from tests.unit.act.test_steps import EVIDENCE
 from tests.unit.act.tree import Tree

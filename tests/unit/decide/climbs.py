@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from agent.decide import decide
 from agent.keeper import durable_of
+from agent.model.actions import Action, RaiseLink
 from agent.model.facts import (
     AdapterRead,
     ConfigRead,
@@ -28,7 +29,7 @@ from agent.model.facts import (
 )
 from agent.model.identity import Adapter, Link, Stamp, Uplink
 from agent.model.kernel_log import KernelClass, KernelMessage
-from agent.model.outputs import Action, Output, RaiseLink, Wake
+from agent.model.outputs import Output, Wake
 from agent.model.policy import (
     FAULT_KINDS,
     BudgetPolicy,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
+from agent.model.actions import ActionOutcome
 from agent.model.facts import (
     ActionEnded,
     ConfigRead,
@@ -20,7 +21,7 @@ from agent.model.facts import (
     TimeReached,
 )
 from agent.model.identity import UsbDevice
-from agent.model.outputs import ActionOutcome, Probe, ReadPlug, ReadSpeed
+from agent.model.outputs import Probe, ReadPlug, ReadSpeed
 from tests.builders import LINK, flapped, lost, returned
 from tests.unit.decide.climbs import SERVER, Climbing
 from tests.unit.decide.uplinks import GATEWAY

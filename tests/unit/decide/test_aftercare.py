@@ -9,9 +9,10 @@ import pytest
 from agent.decide.aftercare import ASK_AGAIN_SECONDS, CHECK_AFTER_CARE_SECONDS, CHECK_SECONDS
 from agent.decide.go_ahead import refusal
 from agent.keeper import durable_of
+from agent.model.actions import RestartUnits
 from agent.model.facts import LinkGone, NodeRead, ProbeEnded, ReadFailed, TimeReached
 from agent.model.identity import NodeHealth, Uplink
-from agent.model.outputs import ReadNode, RestartUnits
+from agent.model.outputs import ReadNode
 from agent.model.policy import Policy
 from agent.model.verdicts import AftercareBegan, NicLinkOnly, NicRecovered, StepFailed
 from tests.builders import CONNECTOR, LINK, lost

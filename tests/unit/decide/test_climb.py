@@ -10,6 +10,7 @@ from agent.decide.climb import REST_SECONDS
 from agent.decide.faults import FAULTS
 from agent.decide.ladder import BY_STEP, LADDER
 from agent.keeper import durable_of
+from agent.model.actions import Action, ActionOutcome, RenewAddresses
 from agent.model.facts import (
     ActionEnded,
     ConfigRead,
@@ -22,14 +23,7 @@ from agent.model.facts import (
     TimeReached,
 )
 from agent.model.identity import Adapter, NetworkService, Uplink, UsbDevice
-from agent.model.outputs import (
-    Action,
-    ActionOutcome,
-    Probe,
-    ReadPlug,
-    ReadSpeed,
-    RenewAddresses,
-)
+from agent.model.outputs import Probe, ReadPlug, ReadSpeed
 from agent.model.policy import (
     ACT_ON,
     STEP_NAMES,

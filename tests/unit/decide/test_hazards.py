@@ -8,6 +8,7 @@ import pytest
 
 from agent.decide.climb import REST_SECONDS
 from agent.decide.step import REFUSALS_MAX
+from agent.model.actions import ActionOutcome, PowerCyclePort, PowerPortOn
 from agent.model.facts import (
     ConfigRead,
     LinkGone,
@@ -17,7 +18,7 @@ from agent.model.facts import (
     TimeReached,
 )
 from agent.model.identity import Uplink
-from agent.model.outputs import ActionOutcome, PowerCyclePort, PowerPortOn, ReadSpeed
+from agent.model.outputs import ReadSpeed
 from agent.model.policy import BudgetPolicy
 from agent.model.verdicts import NicBeyondRepair, StepBegan, StepBlocked, StepFailed
 from tests.builders import ADAPTER, CONNECTOR, LINK, lost

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent.model.actions import ActionOutcome, SetUsbPower
 from agent.model.facts import (
     ActionEnded,
     AdapterRead,
@@ -15,7 +16,7 @@ from agent.model.facts import (
     TimeReached,
 )
 from agent.model.identity import Adapter
-from agent.model.outputs import Act, ActionOutcome, ReadAdapter, SetUsbPower, Wake
+from agent.model.outputs import Act, ReadAdapter, Wake
 from agent.model.policy import NicMatch, Policy
 from agent.model.state import Durable
 from agent.model.verdicts import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent.codec import to_json
+from agent.model.actions import Action
 from agent.model.facts import Fact, TimeReached
-from agent.model.outputs import Action
 from agent.model.recording import RecordingEntry
 from agent.model.verdicts import Verdict
 from agent.report.flight import Decided, Flight
