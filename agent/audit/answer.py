@@ -17,6 +17,10 @@ class Answer:
     to_do: str = ""
 
 
+class NotKnown(Exception):
+    """Nobody can say; the words say why."""
+
+
 def yes(words: str) -> Answer:
     return Answer("yes", words)
 

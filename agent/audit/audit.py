@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from agent.audit.files import Choice, File, choose, files
 from agent.audit.forecast import Forecast, Manages, forecast
@@ -26,6 +27,7 @@ class Audit:
     version: int | None  # of systemd
     is_running: bool  # networkd
     conf: tuple[Setting, ...]  # networkd.conf with its drop-ins
+    conf_problem: str  # why it cannot be read; "" where it can
     networks: tuple[File, ...]
     links: tuple[File, ...]  # .link files, udev's
     networkd: Networkd | None
@@ -36,21 +38,29 @@ class Audit:
 
 
 def examine(host: Host, ask_networkd: Ask = ask, list_one: List = listed) -> Audit:
-    """Look at everything once. OSError where a file cannot be read."""
+    """Look at everything once. OSError where a directory cannot be read, or no process be seen."""
     version = systemd_version(host)
     is_running = PROCESS in running(host)
-    conf = merged(host, "networkd.conf")
+    conf, conf_problem = _conf(host)
     networks, links = files(host, ".network", version), files(host, ".link", version)
     networkd, kernel, unanswered = _asked(is_running, ask_networkd, list_one)
-    told, unforetold = None, unanswered
-    if networkd is not None and kernel is not None:
+    told, unforetold = None, unanswered or conf_problem
+    if networkd is not None and kernel is not None and not conf_problem:
         chosen, unforetold = _chosen(host, networkd, networks)
         if not unforetold:
             told = forecast(kernel, networkd, manages(conf), chosen, version)
     return Audit(
-        *(host, version, is_running, conf, networks, links),
+        *(host, version, is_running, conf, conf_problem, networks, links),
         *(networkd, kernel, unanswered, told, unforetold),
     )
+
+
+def _conf(host: Host) -> tuple[tuple[Setting, ...], str]:
+    try:
+        return merged(host, "networkd.conf"), ""
+    except OSError as error:
+        name = host.shown(Path(str(error.filename))) if error.filename else "networkd.conf"
+        return (), f"{name} cannot be read: {error.strerror or error}"
 
 
 def manages(conf: tuple[Setting, ...]) -> Manages:

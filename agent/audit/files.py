@@ -26,6 +26,7 @@ class File:
     path: Path
     settings: tuple[Setting, ...]
     match: Match
+    problem: str = ""  # why it cannot be read: then nobody knows what it says
 
     def last(self, section: str, key: str) -> Setting | None:
         """The assignment that holds."""
@@ -53,7 +54,11 @@ def files(host: Host, suffix: Suffix, version: int | None) -> tuple[File, ...]:
     """In the order in which they are tried. OSError."""
     found = []
     for path in by_name(host, DIRECTORY, suffix):
-        settings = of_file(host, path, DIRECTORY)
+        try:
+            settings = of_file(host, path, DIRECTORY)
+        except OSError as error:
+            found.append(File(path, (), Match({}, ("what it says",)), error.strerror or str(error)))
+            continue
         match = match_of(settings, version, of_link_file=suffix == ".link")
         found.append(File(path, settings, match))
     return tuple(found)

@@ -32,6 +32,8 @@ Keeps: TypeAlias = Literal["no", "dhcp", "static", "yes"]
 # This one takes its own static addresses away, too, before it adds them again.
 DROPS_ITS_OWN = (250, 251, 252, 253)
 KEEPS_RULES_WITH_STATIC_SINCE = 257
+# KeepConfiguration= also spares routes of these protocols, whoever made them (rtnetlink(7)).
+_SPARES: Mapping[str, tuple[int, ...]] = {"static": (4,), "dhcp": (16,)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,9 @@ def forecast(
     for link in cleaning:
         others = _others(kernel.routes, link.name, link.routes)
         is_flushed = _is_flushed(kernel, link, keeps[link.name], version)
-        gone = {*(_deleted(others) if manages.routes else ())}
+        spared = _SPARES.get(keeps[link.name], ())
+        deleted = _deleted(others) if manages.routes else []
+        gone = {route for route in deleted if route.protocol not in spared}
         routes += [r for r in others if r in gone or (is_flushed and r.family == IPV4)]
         if keeps[link.name] != "static":
             found = _others(kernel.addresses, link.name, link.addresses)

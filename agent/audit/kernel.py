@@ -72,6 +72,11 @@ def listed(arguments: tuple[str, ...]) -> str:
     return done.stdout.decode(errors="replace")
 
 
+def of_another_host(_arguments: tuple[str, ...]) -> str:
+    """Where the files are not those of the host that runs. Unanswered."""
+    raise Unanswered("only the host that runs can be asked")
+
+
 def list_kernel(list_one: List = listed) -> Kernel:
     """All of them. Unanswered."""
     try:

@@ -84,6 +84,11 @@ def ask() -> str:
     return done.stdout.decode(errors="replace")
 
 
+def of_another_host() -> str:
+    """Where the files are not those of the host that runs. Unanswered."""
+    raise Unanswered("only the host that runs can be asked")
+
+
 def understand(answer: str) -> Networkd:
     """Of busctl's answer what is needed here. Unanswered."""
     try:

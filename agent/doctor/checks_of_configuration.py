@@ -6,8 +6,8 @@ from pathlib import Path
 
 from agent import web_config
 from agent.audit.answer import Answer, no, unknown, yes
+from agent.audit.check import Check
 from agent.config import Config
-from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.yaml_reader import ConfigError
 
@@ -43,7 +43,7 @@ def _wrong(error: ConfigError) -> Answer:
     )
 
 
-CONFIGURATION_CHECKS: tuple[Check, ...] = (
+CONFIGURATION_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "configuration",
         "there is no configuration, or it is valid",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from agent.audit.answer import Answer, no, unknown, yes
-from agent.doctor.check import Check
+from agent.audit.check import Check
 from agent.doctor.findings import Findings
 from agent.observe.gpu_replicas import CHECKPOINT, Allotment, read_allotment
 from agent.observe.pods import Pods
@@ -117,7 +117,7 @@ def _allotment(findings: Findings) -> Allotment:
     return read_allotment(root, Pods(root).here())
 
 
-GPU_CHECKS: tuple[Check, ...] = (
+GPU_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "gpu",
         "there is no NVIDIA driver, or every GPU can be read",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 
 from agent.audit.answer import Answer, no, yes
+from agent.audit.check import Check
 from agent.audit.settings import last, merged
-from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.report import catalog
 
@@ -81,7 +81,7 @@ def _catalog(findings: Findings) -> Answer:
     return yes(f"all {len(ids)} events are in journald's catalog")
 
 
-JOURNAL_CHECKS: tuple[Check, ...] = (
+JOURNAL_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "journal_kept",
         "the journal is on disk: `Storage=persistent`, or `auto` and there is /var/log/journal",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from agent.audit.answer import Answer, no, unknown, yes
+from agent.audit.check import Check
 from agent.config import Config
 from agent.decide.matching import is_matched, is_usb
 from agent.decide.r8152 import is_on_generic_driver
-from agent.doctor.check import Check, Note
 from agent.doctor.findings import Findings
+from agent.doctor.note import Note
 from agent.model.policy import Policy
 from agent.model.state import Nic
 
@@ -141,7 +142,7 @@ def _policy(findings: Findings) -> Policy:
     return findings.config.policy if isinstance(findings.config, Config) else Policy()
 
 
-NIC_CHECKS: tuple[Check, ...] = (
+NIC_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "watched",
         "there is a NIC that would be watched: a USB one, or one with a default route",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.audit.answer import Answer, no, yes
-from agent.doctor.check import Check
+from agent.audit.check import Check
 from agent.doctor.findings import Findings
 from agent.doctor.unit_files import enabling_links, installed_units
 
@@ -36,7 +36,7 @@ def _rival(findings: Findings) -> Answer:
     )
 
 
-RIVAL_CHECKS: tuple[Check, ...] = (
+RIVAL_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "rival",
         f"no {' or '.join(f'`{unit}`' for unit in RIVALS)} is installed",

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from agent.audit.answer import Answer, no, unknown, yes
+from agent.audit.check import Check
 from agent.audit.settings import last, of_file
 from agent.audit.systemd_version import systemd_version
-from agent.doctor.check import Check
 from agent.doctor.findings import Findings
 from agent.doctor.unit_files import enabling_links, installed_units
 from agent.observe.blind_spots import blind_spots
@@ -133,7 +133,7 @@ def _kernel_log(findings: Findings) -> Answer:
     )
 
 
-SERVICE_CHECKS: tuple[Check, ...] = (
+SERVICE_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "service",
         f"`{UNIT}` is installed, not masked, enabled, and the program that it starts is there",

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from agent.audit.answer import Answer, no, unknown, yes
-from agent.doctor.check import Check
+from agent.audit.check import Check
 from agent.doctor.findings import Findings
 from agent.doctor.machine import Machine
 
@@ -60,7 +60,7 @@ def _room(machine: Machine, directory: Path, free_bytes_min: int) -> Answer:
     return yes(f"{shown} has {free_bytes // _MEBIBYTE} MiB left")
 
 
-STORAGE_CHECKS: tuple[Check, ...] = (
+STORAGE_CHECKS: tuple[Check[Findings], ...] = (
     Check(
         "state_directory",
         f"the state directory can be written to, with {STATE_FREE_BYTES_MIN // _MEBIBYTE} MiB "

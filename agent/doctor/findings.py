@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from agent.audit.audit import Audit, examine
 from agent.config import DEFAULT_PATH, Config, load, load_default
 from agent.doctor.look import Look, Unseen, look
 from agent.doctor.machine import Machine
@@ -19,6 +20,7 @@ class Findings:
     config: Config | ConfigError
     seen: Look | Unseen
     gpu: dict[str, Any] | None = None  # as `nodemend gpu --format json` has it
+    audited: Audit | OSError = field(default_factory=OSError)
 
     @property
     def look(self) -> Look:
@@ -27,16 +29,31 @@ class Findings:
             raise self.seen
         return self.seen
 
+    @property
+    def audit(self) -> Audit:
+        """The audit of what exposes the CNI. OSError."""
+        if isinstance(self.audited, OSError):
+            raise self.audited
+        return self.audited
+
 
 def gather(machine: Machine) -> Findings:
     """Takes ten seconds for each at most, and where all is well none of them."""
     config = _config(machine)
     policy = Config().policy if isinstance(config, ConfigError) else config.policy
     gpu = machine.look_at_gpus() if machine.look_at_gpus is not None else None
+    audited = _audit(machine)
     try:
-        return Findings(machine, config, look(machine, policy), gpu)
+        return Findings(machine, config, look(machine, policy), gpu, audited)
     except Unseen as unseen:
-        return Findings(machine, config, unseen, gpu)
+        return Findings(machine, config, unseen, gpu, audited)
+
+
+def _audit(machine: Machine) -> Audit | OSError:
+    try:
+        return examine(machine, machine.ask_networkd, machine.list_one)
+    except OSError as error:
+        return error
 
 
 def _config(machine: Machine) -> Config | ConfigError:

@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 
 from agent import __version__
+from agent.audit.answer import NotKnown
 from agent.decide import decide
 from agent.decide.adoption import PASSING_SECONDS
 from agent.doctor.machine import Machine
@@ -42,7 +43,7 @@ class Look:
         return tuple(nic for nic in self.state.nics.values() if nic.link is not None)
 
 
-class Unseen(Exception):
+class Unseen(NotKnown):
     """There is no look; the words say why."""
 
 

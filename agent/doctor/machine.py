@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agent.audit import kernel, networkd
 from agent.audit.host import Host
 from agent.gpu_glance import ask_or_sample
 from agent.model.identity import Link
@@ -30,6 +31,8 @@ class Machine(Host):
     list_links: Callable[[], tuple[Link, ...]] | None
     # As `nodemend gpu --format json` has it; None for another machine than the running one.
     look_at_gpus: Callable[[], dict[str, Any]] | None = None
+    ask_networkd: networkd.Ask = networkd.of_another_host
+    list_one: kernel.List = kernel.of_another_host
 
 
 def machine_at(root: Path, config_path: Path | None) -> Machine:
@@ -47,6 +50,8 @@ def machine_at(root: Path, config_path: Path | None) -> Machine:
         is_root=is_root,
         list_links=partial(list_links, LISTING_SECONDS) if is_running else None,
         look_at_gpus=partial(_gpus, here) if is_running else None,
+        ask_networkd=networkd.ask if is_running else networkd.of_another_host,
+        list_one=kernel.listed if is_running else kernel.of_another_host,
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import platform
 
 from agent import __version__
+from agent.audit.audit import PROCESS
 from agent.audit.processes import running
 from agent.audit.systemd_version import systemd_version
-from agent.doctor.check import Note
-from agent.doctor.checks_of_networkd import NETWORKD_PROCESS
 from agent.doctor.findings import Findings
+from agent.doctor.note import Note
 
-_IN_CHARGE = {NETWORKD_PROCESS: "systemd-networkd", "NetworkManager": "NetworkManager"}
+_IN_CHARGE = {PROCESS: "systemd-networkd", "NetworkManager": "NetworkManager"}
 _KERNEL_PARAMETERS = ("usbcore.autosuspend", "usbcore.quirks", "log_buf_len")
 
 

@@ -8,26 +8,36 @@ from pathlib import Path
 from typing import Any
 
 from agent.audit.answer import Answer, Outcome
-from agent.doctor.check import Check, Note, answer_of, words_of
+from agent.audit.audit import Audit
+from agent.audit.check import Check, answer_of
+from agent.audit.checks import AUDIT_CHECKS
 from agent.doctor.checks_of_configuration import CONFIGURATION_CHECKS
 from agent.doctor.checks_of_gpus import GPU_CHECKS
 from agent.doctor.checks_of_journal import JOURNAL_CHECKS
-from agent.doctor.checks_of_networkd import NETWORKD_CHECKS
 from agent.doctor.checks_of_nics import NIC_CHECKS, NIC_NOTES
 from agent.doctor.checks_of_rivals import RIVAL_CHECKS
 from agent.doctor.checks_of_service import SERVICE_CHECKS
 from agent.doctor.checks_of_storage import STORAGE_CHECKS
-from agent.doctor.findings import gather
+from agent.doctor.findings import Findings, gather
 from agent.doctor.machine import Machine, machine_at
+from agent.doctor.note import Note, words_of
 from agent.doctor.notes import NOTES
 
 COLUMNS = 96
 
+
+def _of_findings(check: Check[Audit]) -> Check[Findings]:
+    """A check of the CNI's audit, as one of the doctor's."""
+    return Check(
+        check.name, check.fine_when, check.why, lambda findings: check.find(findings.audit)
+    )
+
+
 # In this order they are told: what it is all about first.
-CHECKS: tuple[Check, ...] = (
+CHECKS: tuple[Check[Findings], ...] = (
     *NIC_CHECKS,
     *RIVAL_CHECKS,
-    *NETWORKD_CHECKS,
+    *(_of_findings(check) for check in AUDIT_CHECKS),
     *GPU_CHECKS,
     *CONFIGURATION_CHECKS,
     *SERVICE_CHECKS,
@@ -69,7 +79,9 @@ def examine_machine(machine: Machine) -> Report:
     findings = gather(machine)
     notes = ((note.name, words_of(note, findings)) for note in ALL_NOTES)
     return Report(
-        tuple((check.name, answer_of(check, findings)) for check in CHECKS),
+        tuple(
+            (check.name, answer_of(check, findings, is_root=machine.is_root)) for check in CHECKS
+        ),
         tuple((name, words) for name, words in notes if words is not None),
     )
 

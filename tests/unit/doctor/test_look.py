@@ -10,9 +10,9 @@ from threading import Event
 import pytest
 
 from agent.audit.answer import Answer
+from agent.audit.check import Check, answer_of
 from agent.audit.host import TEXT_BYTES_MAX
 from agent.doctor import look as look_module
-from agent.doctor.check import Check, answer_of
 from agent.doctor.findings import Findings, gather
 from agent.doctor.report import examine
 from agent.model.identity import Link
@@ -151,6 +151,6 @@ def test_a_check_that_fails_is_unknown_and_hides_no_other(node: Node) -> None:
     findings = gather(node.machine())
     broken = Check("broken", "", "", fail)
 
-    answer = answer_of(broken, findings)
+    answer = answer_of(broken, findings, is_root=True)
 
     assert ("unknown", "the check failed: ZeroDivisionError: ") == (answer.outcome, answer.words)

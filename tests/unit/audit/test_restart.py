@@ -32,9 +32,10 @@ def test_rules_and_routes_are_exposed_by_default(node: Node) -> None:
     answer = node.answer("cni_rules")
 
     assert "no" == answer.outcome
-    assert "deletes other programs' routes on its links and ip rules" in answer.words
-    assert DROP_IN in answer.to_do
+    assert "deletes ip rules of others, but for those of protocol kernel" in answer.words
+    assert "nodemend cni apply" in answer.to_do
     assert "carrier" not in answer.words
+    assert "deletes routes of others" in node.answer("cni_routes").words
 
 
 def test_systemd_249_does_it_at_every_carrier_loss_too(node: Node) -> None:
@@ -42,7 +43,6 @@ def test_systemd_249_does_it_at_every_carrier_loss_too(node: Node) -> None:
     (libraries / "libsystemd-shared-252.so").rename(libraries / "libsystemd-shared-249.so")
 
     assert "(systemd 249) at every carrier loss" in node.answer("cni_rules").words
-    assert "IgnoreCarrierLoss=yes" in node.answer("uplink_kept").to_do
 
 
 def test_unmanaged_cni_links_protect_neither_rules_nor_routes(node: Node) -> None:
@@ -57,7 +57,8 @@ def test_unmanaged_cni_links_protect_neither_rules_nor_routes(node: Node) -> Non
     assert "no" == answer.outcome
     files = "/etc/systemd/network/10-cni-veth.network, /etc/systemd/network/15-cni-lxc.network"
     assert f"{files} do not change that" in answer.words
-    assert "MACAddressPolicy= in /etc/systemd/network/15-cni-lxc.network is ignored" in answer.words
+    (ignored,) = node.answer("misplaced_keys").words.splitlines()
+    assert "15-cni-lxc.network, line 6: MACAddressPolicy= below [Link] is for .link" in ignored
 
 
 @pytest.mark.parametrize(
@@ -89,8 +90,8 @@ def test_one_setting_is_half_of_it(node: Node) -> None:
 
     answer = node.answer("cni_rules")
 
-    assert "deletes other programs' ip rules" in answer.words
-    assert "ManageForeignRoutes=no" not in answer.to_do
+    assert "deletes ip rules of others" in answer.words
+    assert "was written after networkd started" in node.answer("cni_routes").words
 
 
 def test_settings_that_networkd_has_not_read_yet_are_unknown(node: Node) -> None:
@@ -155,7 +156,7 @@ def test_the_uplink_loses_addresses_and_routes(node: Node) -> None:
 
     assert "no" == answer.outcome
     assert "enx6c1ff71be8c8 (/run/systemd/network/10-netplan-enx.network without" in answer.words
-    assert f"/{UPLINK_DROP_IN}: KeepConfiguration=yes IgnoreCarrierLoss=15s" in answer.to_do
+    assert "drop-in for 10-netplan-enx.network" in answer.to_do
 
 
 @pytest.mark.parametrize(
