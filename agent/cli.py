@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from agent import __version__, verbs_of_incidents
 from agent.places import places
@@ -78,6 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--config", type=Path, metavar="F", help="default: see run")
     doctor.add_argument("--json", action="store_true", help="for programs")
 
+    _add_cni(verbs)
+
     gpu = verbs.add_parser("gpu", help="who holds how much of the GPU's memory, and held at most")
     gpu.add_argument("--by", choices=("pod", "process"), default="pod", help="default: pod")
     forms = ("table", "markdown", "json")
@@ -95,6 +98,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.add_argument("--config", type=Path, metavar="F", help="decide by this policy instead")
     return parser
+
+
+def _add_cni(verbs: Any) -> None:
+    cni = verbs.add_parser("cni", help="what exposes the CNI to networkd and kin, and its cure")
+    which = cni.add_subparsers(dest="which", required=True, metavar="audit | apply")
+    audit = which.add_parser("audit", help="what would be lost, which setting does it, the cure")
+    audit.add_argument("--json", action="store_true", help="for programs")
+    apply = which.add_parser("apply", help="write the files that keep networkd and kin from it")
+    apply.add_argument("--dry-run", action="store_true", help="only show what would change")
+    apply.add_argument("--remove", action="store_true", help="take back what apply wrote")
+    apply.add_argument(
+        "--retire", action="store_true", help="set .network files aside that only guard CNI links"
+    )
+    apply.add_argument(
+        "--restart-networkd", action="store_true", help="then restart it, and make it whole"
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -172,6 +191,12 @@ def _doctor(options: argparse.Namespace) -> int:
     return FINE if report.fine else NO
 
 
+def _cni(options: argparse.Namespace) -> int:
+    from agent.verbs_of_cni import cni
+
+    return cni(options)
+
+
 def _gpu(options: argparse.Namespace) -> int:
     from agent import gpu_glance
     from agent.report import control, gpu_table
@@ -246,6 +271,7 @@ _VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "report": verbs_of_incidents.report,
     "resume": _resume,
     "doctor": _doctor,
+    "cni": _cni,
     "gpu": _gpu,
     "undo": _undo,
     "replay": _replay,

@@ -123,14 +123,14 @@ def _send(guard: CniGuard, wanted: Iterable[Loss]) -> tuple[CniGuard, list[Outpu
     losses = {loss.standing.entry.payload: loss for loss in wanted}
     if not losses:
         return guard, []
-    entries = sorted((loss.standing.entry for loss in losses.values()), key=_turn)
+    entries = sorted((loss.standing.entry for loss in losses.values()), key=turn)
     number = guard.attempts + 1
     guard = replace(guard, attempts=number, in_flight={**guard.in_flight, **losses})
     return guard, [Act(PutBack(number, tuple(entries)))]
 
 
-def _turn(entry: Entry) -> tuple[int, bool, int, bool, int]:
-    """Routes without a gateway come before those whose gateway they lead to."""
+def turn(entry: Entry) -> tuple[int, bool, int, bool, int]:
+    """For sorting. Routes without a gateway come before those whose gateway they lead to."""
     return (
         ENTRY_KINDS.index(entry.kind),
         entry.kind == "rule" and entry.table != _LOCAL_TABLE,

@@ -5,7 +5,8 @@ Works without a daemon, and beside one; reads files and asks the kernel once, ch
 
 from __future__ import annotations
 
+from agent.audit.report import Report, as_object, as_text
 from agent.doctor.page import doctor_page
-from agent.doctor.report import Report, as_object, as_text, examine
+from agent.doctor.report import examine
 
 __all__ = ["Report", "as_object", "as_text", "doctor_page", "examine"]

@@ -1,16 +1,13 @@
-"""The examination, from the tables to words."""
+"""The examination, from the tables to a report."""
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from agent.audit.answer import Answer, Outcome
 from agent.audit.audit import Audit
 from agent.audit.check import Check, answer_of
 from agent.audit.checks import AUDIT_CHECKS
+from agent.audit.report import Report
 from agent.doctor.checks_of_configuration import CONFIGURATION_CHECKS
 from agent.doctor.checks_of_gpus import GPU_CHECKS
 from agent.doctor.checks_of_journal import JOURNAL_CHECKS
@@ -22,8 +19,6 @@ from agent.doctor.findings import Findings, gather
 from agent.doctor.machine import Machine, machine_at
 from agent.doctor.note import Note, words_of
 from agent.doctor.notes import NOTES
-
-COLUMNS = 96
 
 
 def _of_findings(check: Check[Audit]) -> Check[Findings]:
@@ -46,25 +41,6 @@ CHECKS: tuple[Check[Findings], ...] = (
 )
 ALL_NOTES: tuple[Note, ...] = (*NIC_NOTES, *NOTES)
 
-_HEADINGS: tuple[tuple[Outcome, str], ...] = (
-    ("no", "WRONG"),
-    ("unknown", "UNKNOWN"),
-    ("yes", "FINE"),
-)
-
-
-@dataclass(frozen=True)
-class Report:
-    """Each check's answer and each note, by name."""
-
-    answers: tuple[tuple[str, Answer], ...]
-    notes: tuple[tuple[str, str], ...]
-
-    @property
-    def fine(self) -> bool:
-        """Whether no check says no; what is unknown is no problem."""
-        return all(answer.outcome != "no" for _, answer in self.answers)
-
 
 def examine(root: Path, config_path: Path | None) -> Report:
     """Look at the machine below `root` once, without changing anything. Never raises.
@@ -83,60 +59,4 @@ def examine_machine(machine: Machine) -> Report:
             (check.name, answer_of(check, findings, is_root=machine.is_root)) for check in CHECKS
         ),
         tuple((name, words) for name, words in notes if words is not None),
-    )
-
-
-def as_object(report: Report) -> dict[str, Any]:
-    """For programs."""
-    return {
-        "fine": report.fine,
-        "checks": [
-            {
-                "check": name,
-                "outcome": answer.outcome,
-                "words": answer.words,
-                "to_do": answer.to_do or None,
-            }
-            for name, answer in report.answers
-        ],
-        "notes": dict(report.notes),
-    }
-
-
-def as_text(report: Report) -> str:
-    """For people: what is wrong first, with what to do; then what is unknown; then the rest."""
-    lines: list[str] = []
-    for outcome, heading in _HEADINGS:
-        found = [(name, answer) for name, answer in report.answers if answer.outcome == outcome]
-        if found:
-            lines += [f"{heading} ({len(found)})", *_wrapped(found), ""]
-    if report.notes:
-        lines += ["GOOD TO KNOW", *(line for note in report.notes for line in _entry(*note))]
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def _wrapped(found: list[tuple[str, Answer]]) -> list[str]:
-    lines: list[str] = []
-    for name, answer in found:
-        lines += _entry(name, answer.words)
-        if answer.to_do:
-            lines += _paragraph(f"do: {answer.to_do}", "    ", "        ")
-    return lines
-
-
-def _entry(name: str, words: str) -> list[str]:
-    first, *others = words.splitlines() or [""]
-    lines = _paragraph(f"{name}: {first}", "  ", "    ")
-    return [*lines, *(line for other in others for line in _paragraph(other, "    ", "      "))]
-
-
-def _paragraph(text: str, first: str, then: str) -> list[str]:
-    """Commands and paths stay whole, even where they are too long for the line."""
-    return textwrap.wrap(
-        text,
-        COLUMNS,
-        initial_indent=first,
-        subsequent_indent=then,
-        break_long_words=False,
-        break_on_hyphens=False,
     )

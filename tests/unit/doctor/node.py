@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.audit.answer import Answer
+from agent.audit.report import Report
 from agent.doctor.machine import Machine
-from agent.doctor.report import Report, examine_machine
+from agent.doctor.report import examine_machine
 from agent.model.identity import Link
 from agent.places import Places
 from agent.report.catalog import EVENTS, catalog_text

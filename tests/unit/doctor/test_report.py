@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 from agent.audit.answer import no, unknown, yes
+from agent.audit.report import COLUMNS, Report
 from agent.doctor import as_object, as_text, doctor_page
-from agent.doctor.report import ALL_NOTES, CHECKS, COLUMNS, Report
+from agent.doctor.report import ALL_NOTES, CHECKS
 from tests.unit.doctor.node import sound_node
 
 COMMAND = "mkdir -p /var/log/journal && " + "x" * 120
