@@ -54,6 +54,8 @@ def files(host: Host, suffix: Suffix, version: int | None) -> tuple[File, ...]:
     """In the order in which they are tried. OSError."""
     found = []
     for path in by_name(host, DIRECTORY, suffix):
+        if host.is_masked(path):
+            continue  # with its drop-ins; those of its name in weaker directories are hidden, too
         try:
             settings = of_file(host, path, DIRECTORY)
         except OSError as error:
