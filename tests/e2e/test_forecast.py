@@ -85,7 +85,7 @@ class NodeState:
 
     def files(self) -> Iterator[tuple[str, str]]:
         address = "DHCP=ipv4" if self.by_dhcp else "Address=10.99.0.2/24\nGateway=10.99.0.1"
-        yield _UPLINK, f"[Match]\nName=up0\n[Network]\n{address}\n{_keep(self.keeps)}{_QUIET}"
+        yield _UPLINK, UPLINK.format(f"{address}\n{_keep(self.keeps)}")
         server = "Address=10.99.0.1/24\nDHCPServer=yes\nKeepConfiguration=yes\n"
         lease = "[DHCPServer]\nEmitDNS=no\n"
         yield _OTHER_END, f"[Match]\nName=up1\n[Network]\n{server}{_QUIET}{lease}"
@@ -99,7 +99,8 @@ class NodeState:
 
 
 _QUIET = "LinkLocalAddressing=no\n"
-_LINKS = """
+UPLINK = f"[Match]\nName=up0\n[Network]\n{_QUIET}{{}}"
+LINKS = """
 ip link add up0 type veth peer name up1
 ip link add second0 type veth peer name second1
 ip link add cilium_host type veth peer name cilium_net
@@ -115,7 +116,7 @@ def test_what_a_restart_deletes(release: str, seed: int) -> None:
     with networkd_room.opened(release) as room:
         for name, text in state.files():
             room.write(f"/{name}", text)
-        room.run(_LINKS)
+        room.run(LINKS)
         room.start()
         room.run("; ".join(state.made), check=False)  # what needs the address by DHCP may not be
         audit = examine(Host(room.root), room.describe, room.listed)

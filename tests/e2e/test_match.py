@@ -1,4 +1,4 @@
-"""Which .network file is for a link: our reading of the files against the real networkd's choice."""
+"""Which .network file is for a link: our reading of the files against the real networkd's."""
 
 from __future__ import annotations
 
