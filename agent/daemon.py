@@ -21,6 +21,7 @@ from types import FrameType
 
 from agent.act.actor import Actor, Ending
 from agent.act.entries import PuttingBack
+from agent.audit_monitor import AuditMonitor
 from agent.decide import decide, go_ahead
 from agent.decide.permission import mode_in_force
 from agent.gpu_monitor import GpuMonitor
@@ -93,6 +94,7 @@ class Daemon:
         self._sources.absent(KERNEL_LOG, self._intake.kernel_log.missing or "")
         self._sources.absent(PROBE, "" if may_probe() else NO_PROBES)
         self._gpu = GpuMonitor(places.state, self._policy.gpu, deliver)
+        self._audit = AuditMonitor(deliver)
         self._console, self._snapshot = Console(), self._look()
         self._control = ControlServer(
             places.control_socket,
@@ -122,6 +124,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, self._want_reload)
         self._begin()
         self._gpu.start()
+        self._audit.start()
         self._systemd.say("READY=1")
         while self._stop_reason is None:
             for fact in self._observe():
@@ -271,6 +274,7 @@ class Daemon:
     def _end(self) -> None:
         self._keeper.keep_now(self._state, lambda _durable: None)
         self._gpu.close(CLOSE_SECONDS)
+        self._audit.close(CLOSE_SECONDS)
         workers = (self.serving, self._control, self._actor, self._putting_back, self._intake)
         for worker in workers:
             worker.close()

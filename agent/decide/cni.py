@@ -15,9 +15,10 @@ from agent import cni_table
 from agent.decide import cni_baseline, cni_losses, cni_putting_back
 from agent.decide.cni_baseline import Gone
 from agent.decide.decision import SECOND_NS, Decision
-from agent.model.cni import CniGuard, Entry, Loss
+from agent.model.cni import CniExposure, CniGuard, Entry, Loss
 from agent.model.facts import Fact, ReadFailed, SourceGap, Started, TimeReached
 from agent.model.facts_of_cni import (
+    CniAudited,
     EntriesPutBack,
     NetworkChanged,
     NetworkdRestarted,
@@ -29,7 +30,7 @@ from agent.model.outputs import Ask, Output, Tell, Wake
 from agent.model.outputs_of_cni import ListNetwork, ReadRequester
 from agent.model.policy import Policy
 from agent.model.state import State
-from agent.model.verdicts_of_cni import NetworkdRestart
+from agent.model.verdicts_of_cni import CniCovered, CniExposed, NetworkdRestart
 
 LIST_AGAIN_SECONDS = 5  # after a listing that failed
 MAY_BE_ITS_OWN = "it may have been the CNI itself"
@@ -70,6 +71,8 @@ def _decide(guard: CniGuard, fact: Fact, policy: Policy) -> tuple[CniGuard, list
             total = guard.counts.networkd_restarts_total + 1
             counts = replace(guard.counts, networkd_restarts_total=total)
             return replace(guard, counts=counts), [Tell(NetworkdRestart(total))]
+        case CniAudited():
+            return _audited(guard, fact)
         case ReadFailed():
             return _unanswered(guard, fact)
         case TimeReached():
@@ -131,6 +134,27 @@ def _is_our_doing(guard: CniGuard, entry: Entry) -> bool:
         for flying in guard.in_flight.values()
         if entry.device
     )
+
+
+def _audited(guard: CniGuard, fact: CniAudited) -> tuple[CniGuard, list[Output]]:
+    """Told where other checks say no than before; how much is exposed comes and goes with pods."""
+    before = guard.exposure
+    exposure = CniExposure(
+        fact.wrong, fact.fine, fact.exposed_rules, fact.exposed_routes, fact.managed
+    )
+    guard = replace(guard, exposure=exposure)
+    if fact.wrong == before.wrong:
+        return guard, []
+    if not fact.wrong:
+        return guard, [Tell(CniCovered())]
+    return guard, [Tell(CniExposed(fact.wrong, _exposed(exposure)))]
+
+
+def _exposed(exposure: CniExposure) -> str:
+    rules, routes = exposure.exposed_rules, exposure.exposed_routes
+    if rules is None or routes is None:
+        return "what the next start of systemd-networkd deletes is not known"
+    return f"the next start of systemd-networkd deletes {rules} ip rules and {routes} routes"
 
 
 def _unanswered(guard: CniGuard, fact: ReadFailed) -> tuple[CniGuard, list[Output]]:

@@ -142,6 +142,17 @@ class CniCounts:
 
 
 @dataclass(frozen=True)
+class CniExposure:
+    """What is known of the host's settings; CniAudited has what each means."""
+
+    wrong: tuple[str, ...] = ()
+    fine: tuple[str, ...] = ()
+    exposed_rules: int | None = None
+    exposed_routes: int | None = None
+    managed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class CniGuard:
     """All that the guard remembers. Only the counts outlive the daemon.
 
@@ -164,3 +175,4 @@ class CniGuard:
     attempts: int = 0
     restored_ns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by payload, the last
     counts: CniCounts = field(default_factory=CniCounts)
+    exposure: CniExposure = field(default_factory=CniExposure)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from agent.model.cni import (
@@ -76,6 +77,19 @@ class EntriesPutBack:
     attempts: tuple[Attempt, ...]
 
 
+@dataclass(frozen=True)
+class CniAudited:
+    """What the host's settings expose of the CNI, where it is not what it was (agent/audit/)."""
+
+    at: Stamp
+    wrong: tuple[str, ...]  # checks that say no
+    fine: tuple[str, ...]  # and those that say yes; of the others it is not known
+    # What the next start of networkd would delete of others: how many. None: not known.
+    exposed_rules: int | None = None
+    exposed_routes: int | None = None
+    managed: Mapping[str, int] = field(default_factory=dict)  # links that networkd manages, by CNI
+
+
 CniFact: TypeAlias = (
-    NetworkChanged | NetworkListed | RequesterRead | NetworkdRestarted | EntriesPutBack
+    NetworkChanged | NetworkListed | RequesterRead | NetworkdRestarted | EntriesPutBack | CniAudited
 )

@@ -69,8 +69,23 @@ class NetworkdRestart:
     total: int
 
 
+@dataclass(frozen=True)
+class CniExposed:
+    """Settings of the host expose the CNI."""
+
+    checks: tuple[str, ...]
+    exposed: str  # how much the next start of networkd would delete
+
+
+@dataclass(frozen=True)
+class CniCovered:
+    """They do no more."""
+
+
 CniVerdict: TypeAlias = (
-    CniInterference
+    CniExposed
+    | CniCovered
+    | CniInterference
     | CniLeft
     | CniRestoreWithheld
     | CniRestored

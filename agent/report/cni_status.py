@@ -32,6 +32,9 @@ def as_object(snapshot: Snapshot) -> dict[str, Any]:
             }
             for loss in missing
         ],
+        "exposed_by": list(guard.exposure.wrong),
+        "exposed_rules": guard.exposure.exposed_rules,
+        "exposed_routes": guard.exposure.exposed_routes,
         "interference_total": sum(guard.counts.interference_total.values()),
         "restores_total": sum(guard.counts.restores_total.values()),
         "networkd_restarts_total": guard.counts.networkd_restarts_total,
@@ -49,7 +52,8 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 def is_shown(found: dict[str, Any]) -> bool:
     """Whether there is anything to say."""
-    return bool(found["is_active"] or found["missing"] or found["interference_total"])
+    reasons = ("is_active", "missing", "interference_total", "exposed_by")
+    return any(found[reason] for reason in reasons)
 
 
 def heading(found: dict[str, Any]) -> str:
@@ -66,12 +70,22 @@ def rows_of(found: dict[str, Any]) -> list[tuple[str, str]]:
     rows += [("Missing", _missing(loss)) for loss in missing[:MISSING_MAX]]
     if len(missing) > MISSING_MAX:
         rows.append(("Missing", f"and {len(missing) - MISSING_MAX} more"))
+    if found["exposed_by"]:
+        rows.append(("Exposed", _exposed(found)))
     taken, back = found["interference_total"], found["restores_total"]
     restarts = found["networkd_restarts_total"]
     rows.append(
         ("So far", f"{taken} taken away, {back} put back; networkd started anew {restarts} times")
     )
     return rows
+
+
+def _exposed(found: dict[str, Any]) -> str:
+    rules, routes = found["exposed_rules"], found["exposed_routes"]
+    checks = f"by {', '.join(found['exposed_by'])}; see `nodemend cni audit`"
+    if rules is None or routes is None:
+        return checks
+    return f"the next start of networkd deletes {rules} rules and {routes} routes, {checks}"
 
 
 # A link has one name among all that it is like.

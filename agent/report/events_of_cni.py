@@ -15,9 +15,8 @@ _WHO = (
     "last address."
 )
 _PREVENT = (
-    "Keep it from happening: ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no in "
-    "/etc/systemd/networkd.conf.d, KeepConfiguration=yes in the uplink's .network file. See "
-    "`journalctl` of the culprit for what made it act."
+    "Keep it from happening: `nodemend cni audit` says which settings let it, `nodemend cni apply` "
+    "writes the files that end it. See `journalctl` of the culprit for what made it act."
 )
 
 CNI_EVENTS: Mapping[type, Event] = {
@@ -108,6 +107,29 @@ CNI_EVENTS: Mapping[type, Event] = {
         done="It is left alone for cni_guard.rest, then looked at again.",
         to_do="Find out who it is and why: the line names what is known of it; `ip monitor rule "
         "route` shows when. Stop it, or take the entry from the CNI.",
+    ),
+    verdicts.CniExposed: Event(
+        name="cni_exposed",
+        message_id="e1591ff887444422b998b5cdbaf44845",
+        priority=WARNING,
+        line="settings of this host expose the CNI ({checks}): {exposed}; see `nodemend cni audit`",
+        subject="The CNI is exposed by settings of this host",
+        cause="Files of systemd-networkd, udev or their kin let them change or delete what is the "
+        f"CNI's. {_WHO}",
+        done="Nothing. The guard puts back what is taken, in mode remediate; pods feel it all the "
+        "same.",
+        to_do="`nodemend cni audit` names file and line; `nodemend cni apply --dry-run` shows what "
+        "would end it, `nodemend cni apply` writes it.",
+    ),
+    verdicts.CniCovered: Event(
+        name="cni_covered",
+        message_id="93fe3fbeb4464507928d4e8c5842dd7f",
+        priority=INFO,
+        line="no setting of this host exposes the CNI any more",
+        subject="The CNI is exposed no more",
+        cause="The files of systemd-networkd, udev and their kin leave alone what is the CNI's.",
+        done="Nothing.",
+        to_do="Nothing.",
     ),
     verdicts.NetworkdRestart: Event(
         name="networkd_restarted",

@@ -19,6 +19,29 @@ def _links(snapshot: Snapshot) -> Samples:
         yield (cni,), count
 
 
+def _findings(snapshot: Snapshot) -> Samples:
+    exposure = snapshot.state.cni.exposure
+    for check in exposure.wrong:
+        yield (check,), 1
+    for check in exposure.fine:
+        yield (check,), 0
+
+
+def _exposed_rules(snapshot: Snapshot) -> Samples:
+    if snapshot.state.cni.exposure.exposed_rules is not None:
+        yield (), snapshot.state.cni.exposure.exposed_rules
+
+
+def _exposed_routes(snapshot: Snapshot) -> Samples:
+    if snapshot.state.cni.exposure.exposed_routes is not None:
+        yield (), snapshot.state.cni.exposure.exposed_routes
+
+
+def _managed(snapshot: Snapshot) -> Samples:
+    for cni, count in snapshot.state.cni.exposure.managed.items():
+        yield (cni,), count
+
+
 def _interference(snapshot: Snapshot) -> Samples:
     for label, total in snapshot.state.cni.counts.interference_total.items():
         kind, _, culprit = label.partition(" ")
@@ -46,6 +69,37 @@ CNI_FAMILIES: tuple[Family, ...] = (
         "Links of the host that are a CNI's by their name (cni_guard.interfaces).",
         ("cni",),
         _links,
+    ),
+    Family(
+        "cni_links_managed",
+        "gauge",
+        "Of them, those that systemd-networkd manages: none should be.",
+        ("cni",),
+        _managed,
+    ),
+    Family(
+        "cni_findings",
+        "gauge",
+        "1 where a check of `nodemend cni audit` says no, 0 where it says yes; absent where it "
+        "is not known.",
+        ("check",),
+        _findings,
+    ),
+    Family(
+        "cni_exposed_rules",
+        "gauge",
+        "Ip rules of others that the next start of systemd-networkd deletes; absent where that "
+        "is not known.",
+        (),
+        _exposed_rules,
+    ),
+    Family(
+        "cni_exposed_routes",
+        "gauge",
+        "Routes of others that the next start of systemd-networkd deletes, or flushes with an "
+        "address; absent where that is not known.",
+        (),
+        _exposed_routes,
     ),
     Family(
         "cni_interference_total",

@@ -38,6 +38,7 @@ from agent.model.facts import (
 )
 from agent.model.facts_of_cni import (
     Attempt,
+    CniAudited,
     EntriesPutBack,
     NetworkChanged,
     NetworkdRestarted,
@@ -233,6 +234,14 @@ FACTS: st.SearchStrategy[Fact] = st.one_of(
     st.builds(RequesterRead, STAMPS, PORTS, st.sampled_from([*OF_PORTS.values()]), RUNTIMES),
     st.builds(EntriesPutBack, STAMPS, st.integers(0, 5), ATTEMPTS),
     st.builds(NetworkdRestarted, STAMPS),
+    st.builds(
+        CniAudited,
+        STAMPS,
+        st.sampled_from([(), ("cni_rules",), ("cni_rules", "cni_routes")]),
+        st.sampled_from([(), ("needrestart",)]),
+        st.sampled_from([None, 0, 2]),
+        st.sampled_from([None, 0, 5]),
+    ),
     st.builds(
         TimeReached,
         STAMPS,

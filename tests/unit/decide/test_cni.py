@@ -10,10 +10,12 @@ import pytest
 from agent.keeper import durable_of
 from agent.model.cni import CniRuntime, Entry, EntryChange, HostLink
 from agent.model.facts import ReadFailed, Started
-from agent.model.facts_of_cni import NetworkChanged, NetworkdRestarted
+from agent.model.facts_of_cni import CniAudited, NetworkChanged, NetworkdRestarted
 from agent.model.outputs_of_cni import ReadRequester
 from agent.model.policy import CniGuardPolicy, Policy, RepeatsPolicy
 from agent.model.verdicts_of_cni import (
+    CniCovered,
+    CniExposed,
     CniInterference,
     CniLeft,
     CniRestored,
@@ -541,3 +543,27 @@ def test_the_counts_outlive_the_daemon(network: Network) -> None:
 
     counts = again.state.cni.counts
     assert ({"rule": 3}, 1) == (counts.restores_total, counts.networkd_restarts_total)
+
+
+# --- what exposes it ------------------------------------------------------------------------------
+
+
+def test_what_exposes_the_cni_is_told_when_it_changes(network: Network) -> None:
+    exposed = CniAudited(network.at(), ("cni_rules",), (), 2, 5)
+    network.take(exposed)
+    network.take(replace(exposed, exposed_routes=6))  # a pod came
+    (told_once,) = told(network, CniExposed)
+    assert ("cni_rules",) == told_once.checks
+    assert "deletes 2 ip rules and 5 routes" in told_once.exposed
+    assert 6 == network.state.cni.exposure.exposed_routes
+
+    network.take(CniAudited(network.at(), (), ("cni_rules",), 0, 0))
+    network.take(CniAudited(network.at(), (), ("cni_rules",), None, None))
+    assert 1 == len(told(network, CniCovered))
+
+
+def test_what_is_exposed_may_not_be_known(network: Network) -> None:
+    network.take(CniAudited(network.at(), ("cni_rules",), ()))
+
+    (said,) = told(network, CniExposed)
+    assert "is not known" in said.exposed

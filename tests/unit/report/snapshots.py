@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from agent.model.cni import CniGuard
+from agent.model.cni import CniExposure, CniGuard
 from agent.model.facts import KernelLogRead, LinkSeen
 from agent.model.gpu import (
     GpuMemory,
@@ -145,7 +145,8 @@ def a_cni_guard() -> CniGuard:
     payload = FROM_PROXY.payload
     lost = replace(guard.losses[payload], phase="resting", culprit="systemd-networkd.service")
     counts = replace(guard.counts, networkd_restarts_total=2, restore_failures_total={"route": 1})
-    return replace(guard, losses={payload: lost}, counts=counts)
+    exposure = CniExposure(("cni_rules", "uplink_kept"), ("needrestart",), 2, 5, {"cilium": 0})
+    return replace(guard, losses={payload: lost}, counts=counts, exposure=exposure)
 
 
 def a_busy_snapshot() -> Snapshot:

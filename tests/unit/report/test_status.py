@@ -43,6 +43,8 @@ CNI: 1 MISSING
   cilium: 1 rule, 3 routes, 1 address, 2 links
   host: 1 rule
   rule 9: from all lookup 2004: taken by systemd-networkd.service, left alone: it was too often
+  the next start of networkd deletes 2 rules and 5 routes, by cni_rules, uplink_kept; see \
+`nodemend cni audit`
   1 taken away, 1 put back; networkd started anew 2 times
 
 GPU Tesla T4: ok
