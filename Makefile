@@ -25,7 +25,7 @@ IS_INSTALLED := dpkg-query --show --showformat '$${db:Status-Status}\n'
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run test coverage lab lab-full bench bench-cni soak gpu gpu-kit lab-shell generated wheel lock \
+.PHONY: help run test coverage lab lab-full bench bench-cni soak gpu gpu-kit lab-shell generated wheel doctor-file lock \
         clean journal compiler \
         lab-packages
 
@@ -74,6 +74,9 @@ lab-shell: lab-packages $(TEST_STAMP) ## Boot a node with a USB NIC and log in (
 
 generated: $(TEST_STAMP) ## Write the files that are made from tables: catalog, docs, golden metrics
 	@$(BIN)/python tools/generate.py
+
+doctor-file: ## Put the doctor into dist/nodemend-doctor.pyz, which needs nothing but Python
+	@$(PYTHON) tools/doctor_file.py
 
 wheel: $(TEST_STAMP) ## Build dist/nodemend-*.whl
 	@rm -rf dist

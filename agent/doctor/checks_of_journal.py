@@ -6,39 +6,13 @@ import importlib
 
 from agent.audit.answer import Answer, no, yes
 from agent.audit.check import Check
-from agent.audit.settings import last, merged
 from agent.doctor.findings import Findings
 from agent.report import catalog
 
 CATALOG = "nodemend.catalog"
 DATABASE = "var/lib/systemd/catalog/database"
 DATABASE_BYTES_MAX = 64 * 1024 * 1024
-_JOURNAL = "var/log/journal"
-_KEEP = "mkdir -p /var/log/journal && systemd-tmpfiles --create --prefix /var/log/journal"
 _UPDATE = "journalctl --update-catalog"
-
-
-def _persistent(findings: Findings) -> Answer:
-    """journald.conf(5): Storage=auto, the default, writes to disk where the directory exists."""
-    machine = findings.machine
-    storage = last(merged(machine, "journald.conf"), "Journal", "Storage")
-    value = storage.value if storage else "auto"
-    if value in ("volatile", "none"):
-        where = f" in {machine.shown(storage.path)}" if storage else ""
-        return no(
-            f"the journal is not kept: Storage={value}{where}; after a reset nobody knows what "
-            "happened before it",
-            "write Storage=persistent below [Journal] in "
-            "/etc/systemd/journald.conf.d/90-persistent.conf, then "
-            "`systemctl restart systemd-journald`",
-        )
-    if value == "persistent" or machine.is_there(machine.path(_JOURNAL)):
-        return yes(f"the journal is kept (Storage={value})")
-    return no(
-        "the journal is only in memory, since there is no /var/log/journal; after a reset nobody "
-        "knows what happened before it",
-        f"{_KEEP} && journalctl --flush",
-    )
 
 
 def _fields(_findings: Findings) -> Answer:
@@ -82,12 +56,6 @@ def _catalog(findings: Findings) -> Answer:
 
 
 JOURNAL_CHECKS: tuple[Check[Findings], ...] = (
-    Check(
-        "journal_kept",
-        "the journal is on disk: `Storage=persistent`, or `auto` and there is /var/log/journal",
-        "a node that hangs is reset, and what it said before is gone with its memory",
-        _persistent,
-    ),
     Check(
         "journal_fields",
         "this program's Python can import `systemd.journal`",

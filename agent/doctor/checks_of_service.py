@@ -10,8 +10,8 @@ from agent.audit.answer import Answer, no, unknown, yes
 from agent.audit.check import Check
 from agent.audit.settings import last, of_file
 from agent.audit.systemd_version import systemd_version
+from agent.audit.unit_files import enabling_links, installed_units
 from agent.doctor.findings import Findings
-from agent.doctor.unit_files import enabling_links, installed_units
 from agent.observe.blind_spots import blind_spots
 from agent.observe.kernel_log import KernelLog
 from agent.report import control

@@ -7,12 +7,12 @@ from pathlib import Path
 from agent.audit.audit import Audit
 from agent.audit.check import Check, answer_of
 from agent.audit.checks import AUDIT_CHECKS
+from agent.audit.checks_of_host import HOST_CHECKS
 from agent.audit.report import Report
 from agent.doctor.checks_of_configuration import CONFIGURATION_CHECKS
 from agent.doctor.checks_of_gpus import GPU_CHECKS
 from agent.doctor.checks_of_journal import JOURNAL_CHECKS
 from agent.doctor.checks_of_nics import NIC_CHECKS, NIC_NOTES
-from agent.doctor.checks_of_rivals import RIVAL_CHECKS
 from agent.doctor.checks_of_service import SERVICE_CHECKS
 from agent.doctor.checks_of_storage import STORAGE_CHECKS
 from agent.doctor.findings import Findings, gather
@@ -31,8 +31,7 @@ def _of_findings(check: Check[Audit]) -> Check[Findings]:
 # In this order they are told: what it is all about first.
 CHECKS: tuple[Check[Findings], ...] = (
     *NIC_CHECKS,
-    *RIVAL_CHECKS,
-    *(_of_findings(check) for check in AUDIT_CHECKS),
+    *(_of_findings(check) for check in (*HOST_CHECKS, *AUDIT_CHECKS)),
     *GPU_CHECKS,
     *CONFIGURATION_CHECKS,
     *SERVICE_CHECKS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.e2e.test_forecast import LINKS, UPLINK, lasting
 from tests.lab import networkd_room
 from tests.lab.networkd_room import Room
+from tools import doctor_file
 
 RELEASES = ("bookworm", "trixie")
 NODEMEND = "/opt/nodemend/current/bin/nodemend"
@@ -153,3 +155,20 @@ def test_a_broad_file_of_netplans_is_told_before_it_does_harm(room: Room) -> Non
     apply(room)
     room.restart()
     assert "yes" == answer(audit(room), "cni_links")["outcome"]
+
+
+def test_the_doctor_in_one_file_says_the_same_with_nothing_installed(
+    room: Room, tmp_path: Path
+) -> None:
+    make(room)
+    doctor = tmp_path / "doctor.pyz"
+    doctor_file.build(doctor)
+    room.put(doctor, "/tmp/doctor.pyz")
+    room.run("mv /opt/nodemend /opt/away")
+    done = room.run("python3 -I -S /tmp/doctor.pyz --json", check=False)
+    room.run("mv /opt/away /opt/nodemend")
+
+    told, found = json.loads(done.stdout), audit(room)
+    assert (1, found["forecast"]) == (done.returncode, told["forecast"])
+    assert found["checks"] == [check for check in told["checks"] if check in found["checks"]]
+    assert {"rival", "journal_kept"} < {check["check"] for check in told["checks"]}
