@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from agent.audit.audit import examine
-from agent.audit.checks import AUDIT_CHECKS, examined
+from agent.audit.check import answer_of
+from agent.audit.checks import examined
 from agent.audit.checks_of_host import HOST_CHECKS
 from agent.audit.host import Host
-from agent.audit.report import audit_as_object, audit_as_text
+from agent.audit.report import Report, audit_as_object, audit_as_text
 
 FINE, NO = 0, 1
 
@@ -29,13 +30,15 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="for programs")
     options = parser.parse_args()
     is_root = os.geteuid() == 0
+    host = Host(Path("/"))
     try:
-        found = examine(Host(Path("/")))
+        found = examine(host)
     except OSError as error:
         as_root = "" if is_root else "; try as root"
         sys.stderr.write(f"nodemend-doctor: {error.filename}: {error.strerror}{as_root}\n")
         return NO
-    report = examined(found, is_root=is_root, checks=(*HOST_CHECKS, *AUDIT_CHECKS))
+    of_host = ((check.name, answer_of(check, host, is_root=is_root)) for check in HOST_CHECKS)
+    report = Report((*of_host, *examined(found, is_root=is_root).answers), notes=())
     if options.json:
         sys.stdout.write(json.dumps(audit_as_object(found, report), indent=1) + "\n")
     else:

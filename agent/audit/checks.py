@@ -12,9 +12,7 @@ from agent.audit.report import Report
 AUDIT_CHECKS: tuple[Check[Audit], ...] = (*RESTART_CHECKS, *LINK_CHECKS, *OTHER_CHECKS)
 
 
-def examined(
-    audit: Audit, *, is_root: bool, checks: tuple[Check[Audit], ...] = AUDIT_CHECKS
-) -> Report:
+def examined(audit: Audit, *, is_root: bool) -> Report:
     """Each check's answer. Never raises."""
-    answers = ((check.name, answer_of(check, audit, is_root=is_root)) for check in checks)
+    answers = ((check.name, answer_of(check, audit, is_root=is_root)) for check in AUDIT_CHECKS)
     return Report(tuple(answers), notes=())

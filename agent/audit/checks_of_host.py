@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agent.audit.answer import Answer, no, yes
-from agent.audit.audit import Audit
 from agent.audit.check import Check
+from agent.audit.host import Host
 from agent.audit.settings import last, merged
 from agent.audit.unit_files import enabling_links, installed_units
 
@@ -17,8 +17,7 @@ _JOURNAL = "var/log/journal"
 _KEEP = "mkdir -p /var/log/journal && systemd-tmpfiles --create --prefix /var/log/journal"
 
 
-def _rival(audit: Audit) -> Answer:
-    host = audit.host
+def _rival(host: Host) -> Answer:
     found: list[str] = []
     units: list[str] = []
     doomed: list[str] = []
@@ -41,9 +40,8 @@ def _rival(audit: Audit) -> Answer:
     )
 
 
-def _persistent(audit: Audit) -> Answer:
+def _persistent(host: Host) -> Answer:
     """journald.conf(5): Storage=auto, the default, writes to disk where the directory exists."""
-    host = audit.host
     storage = last(merged(host, "journald.conf"), "Journal", "Storage")
     value = storage.value if storage else "auto"
     if value in ("volatile", "none"):
@@ -64,7 +62,7 @@ def _persistent(audit: Audit) -> Answer:
     )
 
 
-HOST_CHECKS: tuple[Check[Audit], ...] = (
+HOST_CHECKS: tuple[Check[Host], ...] = (
     Check(
         "rival",
         f"no {' or '.join(f'`{unit}`' for unit in RIVALS)} is installed",

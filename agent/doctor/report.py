@@ -8,6 +8,7 @@ from agent.audit.audit import Audit
 from agent.audit.check import Check, answer_of
 from agent.audit.checks import AUDIT_CHECKS
 from agent.audit.checks_of_host import HOST_CHECKS
+from agent.audit.host import Host
 from agent.audit.report import Report
 from agent.doctor.checks_of_configuration import CONFIGURATION_CHECKS
 from agent.doctor.checks_of_gpus import GPU_CHECKS
@@ -21,7 +22,14 @@ from agent.doctor.note import Note, words_of
 from agent.doctor.notes import NOTES
 
 
-def _of_findings(check: Check[Audit]) -> Check[Findings]:
+def _of_machine(check: Check[Host]) -> Check[Findings]:
+    """A check of any host, as one of the doctor's."""
+    return Check(
+        check.name, check.fine_when, check.why, lambda findings: check.find(findings.machine)
+    )
+
+
+def _of_audit(check: Check[Audit]) -> Check[Findings]:
     """A check of the CNI's audit, as one of the doctor's."""
     return Check(
         check.name, check.fine_when, check.why, lambda findings: check.find(findings.audit)
@@ -31,7 +39,8 @@ def _of_findings(check: Check[Audit]) -> Check[Findings]:
 # In this order they are told: what it is all about first.
 CHECKS: tuple[Check[Findings], ...] = (
     *NIC_CHECKS,
-    *(_of_findings(check) for check in (*HOST_CHECKS, *AUDIT_CHECKS)),
+    *(_of_machine(check) for check in HOST_CHECKS),
+    *(_of_audit(check) for check in AUDIT_CHECKS),
     *GPU_CHECKS,
     *CONFIGURATION_CHECKS,
     *SERVICE_CHECKS,

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from agent.act import link
 from agent.act.child import perform
-from agent.model.outputs import BounceLink, RaiseLink
+from agent.model.actions import BounceLink, RaiseLink
 from agent.netlink_messages import RTMGRP_LINK, MarshalRtnl
 
 def states():
