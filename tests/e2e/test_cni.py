@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -164,6 +165,43 @@ def test_k3s_that_is_stopped_takes_what_is_its(guarded: Uplink, cni: CniNode) ->
 
     assert "" == cni.machine.run("ip rule show pref 9").stdout.strip()
     assert set() == culprits(guarded)
+
+
+TAKES_IT_BACK = """
+mkdir -p /run/systemd/networkd.conf.d /run/systemd/network/20-usb.network.d
+printf '[Network]\\nManageForeignRoutes=yes\\nManageForeignRoutingPolicyRules=yes\\n' \
+    > /run/systemd/networkd.conf.d/99-x.conf
+printf '[Network]\\nKeepConfiguration=no\\n' > /run/systemd/network/20-usb.network.d/99-x.conf
+"""
+NO_MORE = "rm -rf /run/systemd/networkd.conf.d /run/systemd/network/20-usb.network.d"
+
+
+def restart_under_guard(cni: CniNode) -> str:
+    """What it says. On its own: the way by which it was asked for may be what is lost."""
+    command = "nodemend cni apply --restart-networkd > /run/said 2>&1"
+    cni.machine.run(f"systemd-run -q --wait sh -c '{command}'", timeout_seconds=180, check=False)
+    return cni.machine.read("/run/said")
+
+
+def test_a_restart_under_guard_loses_nothing(cni: CniNode) -> None:
+    """No daemon runs. First against files that take back what `cni apply` writes, then without."""
+    machine, before = cni.machine, cni.shown()
+    try:
+        machine.run(TAKES_IT_BACK)
+        said = restart_under_guard(cni)
+        assert "wrote /etc/systemd/networkd.conf.d/90-cni-guard.conf" in said
+        found = re.search(r"of (\d+) lost, (\d+) are back", said)
+        assert found, said
+        assert int(found[1]) == int(found[2]) > 0
+        assert set() == set(before) - set(cni.shown())
+
+        machine.run(NO_MORE)
+        assert "nothing was lost" in restart_under_guard(cni)
+        assert set() == set(before) - set(cni.shown())
+        audit = machine.run("nodemend cni audit", check=False).stdout
+        assert audit.startswith("The next start of systemd-networkd deletes nothing of others.")
+    finally:
+        machine.run(f"{NO_MORE}; nodemend cni apply --remove; systemctl restart systemd-networkd")
 
 
 def test_a_fighter_is_named_and_left_alone(cni: CniNode) -> None:
