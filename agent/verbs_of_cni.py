@@ -14,6 +14,7 @@ from agent.audit import drop_ins, guards, report
 from agent.audit.audit import Audit, examine
 from agent.audit.checks import examined
 from agent.audit.host import Host
+from agent.audit.upgrades import pending
 from agent.guarded_restart import restart_networkd
 from agent.terminal import FINE, NO, complain, show
 
@@ -31,7 +32,7 @@ def cni(options: argparse.Namespace) -> int:
 
 def _audit(options: argparse.Namespace) -> int:
     try:
-        found = examine(Host(ROOT))
+        found = examine(Host(ROOT), pending=pending)
     except OSError as error:
         return complain(f"{error.filename}: {error.strerror}", NO)
     checked = examined(found, is_root=os.geteuid() == 0)

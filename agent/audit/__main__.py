@@ -18,6 +18,7 @@ from agent.audit.checks import examined
 from agent.audit.checks_of_host import HOST_CHECKS
 from agent.audit.host import Host
 from agent.audit.report import Report, audit_as_object, audit_as_text
+from agent.audit.upgrades import pending
 
 FINE, NO = 0, 1
 
@@ -32,7 +33,7 @@ def main() -> int:
     is_root = os.geteuid() == 0
     host = Host(Path("/"))
     try:
-        found = examine(host)
+        found = examine(host, pending=pending)
     except OSError as error:
         as_root = "" if is_root else "; try as root"
         sys.stderr.write(f"nodemend-doctor: {error.filename}: {error.strerror}{as_root}\n")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.audit import cni_here
 from agent.audit.files import Choice, File, choose, files
 from agent.audit.forecast import Forecast, Manages, forecast
 from agent.audit.host import Host
@@ -14,6 +16,7 @@ from agent.audit.networkd import Ask, Networkd, NetworkdLink, Unanswered, ask, u
 from agent.audit.processes import running
 from agent.audit.settings import Setting, is_off, merged
 from agent.audit.systemd_version import systemd_version
+from agent.audit.upgrades import Pending
 
 PROCESS = "systemd-network"  # comm has 15 characters at most
 MANAGES_ROUTES, MANAGES_RULES = "ManageForeignRoutes", "ManageForeignRoutingPolicyRules"
@@ -35,10 +38,19 @@ class Audit:
     unanswered: str  # why one of both is None
     forecast: Forecast | None  # None: `unforetold` says why
     unforetold: str = ""
+    upgrades: Mapping[str, tuple[str, str]] | None = None  # None: nobody was asked, or none said
 
 
-def examine(host: Host, ask_networkd: Ask = ask, list_one: List = listed) -> Audit:
-    """Look at everything once. OSError where a directory cannot be read, or no process be seen."""
+def examine(
+    host: Host,
+    ask_networkd: Ask = ask,
+    list_one: List = listed,
+    pending: Pending | None = None,
+) -> Audit:
+    """Look at everything once. OSError where a directory cannot be read, or no process be seen.
+
+    `pending` takes a few seconds: not for whoever looks again and again.
+    """
     version = systemd_version(host)
     is_running = PROCESS in running(host)
     conf, conf_problem = _conf(host)
@@ -52,6 +64,7 @@ def examine(host: Host, ask_networkd: Ask = ask, list_one: List = listed) -> Aud
     return Audit(
         *(host, version, is_running, conf, conf_problem, networks, links),
         *(networkd, kernel, unanswered, told, unforetold),
+        pending() if pending is not None and is_running and cni_here.is_here(host) else None,
     )
 
 

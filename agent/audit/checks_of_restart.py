@@ -6,13 +6,14 @@ seen with systemd 249, 252, 255 and 257.
 
 from __future__ import annotations
 
-from agent.audit import cni_here, guards
+from agent.audit import cni_here, guards, uplinks
 from agent.audit.answer import Answer, NotKnown, no, unknown, yes
 from agent.audit.audit import MANAGES_ROUTES, MANAGES_RULES, PROCESS, Audit, manages
 from agent.audit.check import Check
 from agent.audit.files import File
 from agent.audit.processes import running, started_timestamp_seconds
 from agent.audit.settings import says_no
+from agent.audit.upgrades import starting_networkd
 
 WORDS_MAX = 8
 APPLY = "nodemend cni apply"
@@ -100,7 +101,7 @@ def _uplink_kept(audit: Audit) -> Answer:
         return yes("there is no CNI here")
     exposed = [
         (link, file, missing)
-        for link, file in cni_here.uplinks(audit)
+        for link, file in uplinks.uplinks(audit)
         if (missing := _missing(file))
     ]
     if not exposed:
@@ -116,6 +117,25 @@ def _uplink_kept(audit: Audit) -> Answer:
         f"uplink, and with its last address all its routes, without a word: {found}.{now}",
         f"{APPLY} writes a drop-in for {' and '.join(f.path.name for _, f, _ in exposed)}",
     )
+
+
+def _upgrades(audit: Audit) -> Answer:
+    idle = leaves_all_alone(audit)
+    if idle:
+        return yes(idle)
+    if not cni_here.is_here(audit.host):
+        return yes("there is no CNI here")
+    if audit.upgrades is None:
+        raise NotKnown(
+            "which upgrades are pending is not known: apt was not asked, or does not say"
+        )
+    found = starting_networkd(audit.upgrades, audit.version)
+    if not found:
+        return yes("no upgrade is pending that would start systemd-networkd anew")
+    words = f"pending: {', '.join(found)}; to install it is to start systemd-networkd anew"
+    if audit.forecast is not None and audit.forecast.is_empty:
+        return yes(f"{words}, which takes nothing from anybody")
+    return no(f"{words}: see cni_rules and cni_routes for what that takes", f"{APPLY}, before it")
 
 
 def _missing(file: File) -> list[str]:
@@ -136,8 +156,8 @@ def leaves_all_alone(audit: Audit) -> str | None:
     if networkd is not None:
         is_idle = not any(link.is_managed for link in networkd.links)
     else:
-        has_notes = bool(host.names(host.path(cni_here.NOTES)))
-        is_idle = has_notes and not cni_here.noted_as_managed(host)
+        has_notes = bool(host.names(host.path(uplinks.NOTES)))
+        is_idle = has_notes and not uplinks.noted_as_managed(host)
     if is_idle:
         return "systemd-networkd manages no link"
     return None
@@ -163,5 +183,11 @@ RESTART_CHECKS: tuple[Check[Audit], ...] = (
         "otherwise a start of networkd or a short carrier loss takes VIPs, and can take all "
         "routes, from the uplink",
         _uplink_kept,
+    ),
+    Check(
+        "pending_upgrades",
+        "no upgrade is pending that starts networkd anew, or a start takes nothing",
+        "it is when one does not expect it: unattended, at night",
+        _upgrades,
     ),
 )

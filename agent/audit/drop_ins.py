@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent.audit import cni_here
+from agent.audit import cni_here, uplinks
 from agent.audit.audit import MANAGES_ROUTES, MANAGES_RULES, PROCESS, Audit
 from agent.audit.checks_of_others import NEEDRESTART, RP_FILTER_GLOBS
 from agent.audit.checks_of_restart import ignore_carrier_loss
@@ -76,7 +76,7 @@ def _drop_ins(audit: Audit) -> Iterator[DropIn]:
         yield DropIn(
             NETWORK, _section("Match", f"Name={names}") + _section("Link", "Unmanaged=yes")
         )
-        for _, file in cni_here.uplinks(audit):
+        for _, file in uplinks.uplinks(audit):
             keep = (
                 "KeepConfiguration=yes",
                 f"IgnoreCarrierLoss={ignore_carrier_loss(audit.version)}",

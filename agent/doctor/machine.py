@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent.audit import kernel, networkd
+from agent.audit import kernel, networkd, upgrades
 from agent.audit.host import Host
 from agent.gpu_glance import ask_or_sample
 from agent.model.identity import Link
@@ -33,6 +33,7 @@ class Machine(Host):
     look_at_gpus: Callable[[], dict[str, Any]] | None = None
     ask_networkd: networkd.Ask = networkd.of_another_host
     list_one: kernel.List = kernel.of_another_host
+    pending: upgrades.Pending | None = None
 
 
 def machine_at(root: Path, config_path: Path | None) -> Machine:
@@ -52,6 +53,7 @@ def machine_at(root: Path, config_path: Path | None) -> Machine:
         look_at_gpus=partial(_gpus, here) if is_running else None,
         ask_networkd=networkd.ask if is_running else networkd.of_another_host,
         list_one=kernel.listed if is_running else kernel.of_another_host,
+        pending=upgrades.pending if is_running else None,
     )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from agent.audit.audit import examine
+from agent.audit.checks import examined
+from agent.audit.networkd import Unanswered
 from tests.unit.doctor.node import BOOT_TIMESTAMP_SECONDS, Node, sound_node
 
 GUARD = "[Match]\nName=lxc*\n\n[Link]\nUnmanaged=yes\nMACAddressPolicy=none\n"
@@ -121,6 +125,10 @@ def test_without_a_cni_nothing_is_exposed(node: Node) -> None:
 
     assert ("yes", "yes") == (node.answer("cni_rules").outcome, node.answer("uplink_kept").outcome)
 
+    for of_others in ("veth1a2b3c4", "lxcbr0"):
+        (node.root / "sys/class/net" / of_others).mkdir()
+    assert "yes" == node.answer("cni_rules").outcome
+
     (node.root / "sys/class/net/cilium_host").mkdir()
 
     assert ("no", "no") == (node.answer("cni_rules").outcome, node.answer("uplink_kept").outcome)
@@ -176,3 +184,30 @@ def test_a_drop_in_keeps_the_uplink(node: Node, text: str, missing: str) -> None
 
     assert ("no" if missing else "yes") == answer.outcome
     assert not missing or f"without {missing})" in answer.words
+
+
+@pytest.mark.parametrize(
+    ("version", "upgrades", "outcome"),
+    [
+        (257, {"systemd": ("257.8", "257.9")}, "no"),
+        (257, {"libc6": ("2.41-1", "2.41-2")}, "no"),
+        (255, {"libc6": ("2.39-1", "2.39-2")}, "yes"),
+        (252, {"systemd": ("252.39", "252.40")}, "yes"),
+        (257, {"bash": ("5.2-1", "5.2-2")}, "yes"),
+        (257, {}, "yes"),
+        (257, None, "unknown"),
+    ],
+)
+def test_upgrades_that_start_networkd_anew(
+    node: Node, version: int, upgrades: dict[str, tuple[str, str]] | None, outcome: str
+) -> None:
+    audit = replace(examine(node.machine(), silent, silent), version=version, upgrades=upgrades)
+    answer = dict(examined(audit, is_root=True).answers)["pending_upgrades"]
+
+    assert outcome == answer.outcome
+    for old, new in (upgrades or {}).values():
+        assert outcome == "yes" or f"{old} -> {new}" in answer.words
+
+
+def silent(*_arguments: object) -> str:
+    raise Unanswered("the bus is away")
