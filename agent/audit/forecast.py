@@ -31,9 +31,13 @@ Keeps: TypeAlias = Literal["no", "dhcp", "static", "yes"]
 
 # This one takes its own static addresses away, too, before it adds them again.
 DROPS_ITS_OWN = (250, 251, 252, 253)
-KEEPS_RULES_WITH_STATIC_SINCE = 257
-# KeepConfiguration= also spares routes of these protocols, whoever made them (rtnetlink(7)).
+# Since this one KeepConfiguration=static keeps rules as well, and what is spared (below) is also
+# spared where it leads to no link.
+RECENT_SINCE = 257
+# Routes of these protocols (rtnetlink(7)) are spared with it, whoever made them: static; DHCP; router
+# advertisements and redirects, which are "dynamic" as well since there is that word for it.
 _SPARES: Mapping[str, tuple[int, ...]] = {"static": (4,), "dhcp": (16,)}
+_SPARES_ALSO: Mapping[str, tuple[int, ...]] = {"dhcp": (9, 8)}
 
 
 @dataclass(frozen=True)
@@ -73,20 +77,30 @@ def forecast(
     rules, routes, addresses = list[Thing](), list[Thing](), list[Thing]()
     if manages.rules and any(_cleans_rules(keeps[link.name], version) for link in cleaning):
         rules += [rule for rule in _deleted(kernel.rules) if rule.words not in networkd.rules]
-    if manages.routes and cleaning:
-        nowhere = (route for route in kernel.routes if not route.device)
-        routes += [route for route in _deleted(nowhere) if route.words not in networkd.routes]
+    nowhere = [r for r in kernel.routes if not r.device and r.words not in networkd.routes]
     for link in cleaning:
         others = _others(kernel.routes, link.name, link.routes)
         is_flushed = _is_flushed(kernel, link, keeps[link.name], version)
-        spared = _SPARES.get(keeps[link.name], ())
+        spared = _spared(keeps[link.name], version)
         deleted = _deleted(others) if manages.routes else []
         gone = {route for route in deleted if route.protocol not in spared}
+        if manages.routes:
+            kept = spared if _is_recent(version) else ()
+            routes += [route for route in _deleted(nowhere) if route.protocol not in kept]
         routes += [r for r in others if r in gone or (is_flushed and r.family == IPV4)]
         if keeps[link.name] != "static":
             found = _others(kernel.addresses, link.name, link.addresses)
             addresses += [address for address in found if not _is_link_local(address)]
     return Forecast(_words(rules), _words(routes), _words(addresses))
+
+
+def _spared(keeps: Keeps, version: int | None) -> tuple[int, ...]:
+    more = _SPARES_ALSO.get(keeps, ()) if _is_recent(version) else ()
+    return (*_SPARES.get(keeps, ()), *more)
+
+
+def _is_recent(version: int | None) -> bool:
+    return (version or 0) >= RECENT_SINCE
 
 
 def _others(things: Iterable[Thing], device: str, own: Container[str]) -> list[Thing]:
@@ -109,7 +123,7 @@ def keeps_of(file: File | None) -> Keeps:
 
 
 def _cleans_rules(keeps: Keeps, version: int | None) -> bool:
-    return keeps != "static" or (version or 0) < KEEPS_RULES_WITH_STATIC_SINCE
+    return keeps != "static" or not _is_recent(version)
 
 
 def _is_flushed(kernel: Kernel, link: NetworkdLink, keeps: Keeps, version: int | None) -> bool:
