@@ -34,8 +34,8 @@ DROPS_ITS_OWN = (250, 251, 252, 253)
 # Since this one KeepConfiguration=static keeps rules as well, and what is spared (below) is also
 # spared where it leads to no link.
 RECENT_SINCE = 257
-# Routes of these protocols (rtnetlink(7)) are spared with it, whoever made them: static; DHCP; router
-# advertisements and redirects, which are "dynamic" as well since there is that word for it.
+# Routes of these protocols (rtnetlink(7)) are spared with it, whoever made them: static; DHCP; RA
+# and redirects, which are "dynamic" as well since there is that word for it.
 _SPARES: Mapping[str, tuple[int, ...]] = {"static": (4,), "dhcp": (16,)}
 _SPARES_ALSO: Mapping[str, tuple[int, ...]] = {"dhcp": (9, 8)}
 
