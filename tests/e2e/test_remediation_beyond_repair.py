@@ -64,5 +64,5 @@ IS_CLOSED = 'import json, sys; sys.exit(not json.load(sys.stdin)[0]["closed_time
 
 
 def alarms(uplink: Uplink) -> list[str]:
-    """What would wake somebody."""
-    return [e["MESSAGE"] for e in uplink.daemon.events() if int(e["PRIORITY"]) <= 4]
+    """What would wake somebody. A state that gives way to another one is told, and does not."""
+    return [e["MESSAGE"] for e in uplink.daemon.events() if int(e["PRIORITY"]) <= 3]

@@ -53,7 +53,7 @@ def test_power_cut(
             machine.run("sync")  # of all but the daemon's own record, which is not made yet
             cut_off.stop_at(uplink, adapter, step, moment)
             machine.cut_power()
-            uplink.wait_for_state("healthy", seconds=120)
+            uplink.wait_for_state("healthy", seconds=300)
             uplink.wait_until_reached()
             nic = cut_off.wait_until_over(uplink)
             machine.wait_until(NOTHING_IS_OFF)
