@@ -85,8 +85,11 @@ def manages(conf: tuple[Setting, ...]) -> Manages:
 
 
 def candidate(link: NetworkdLink) -> Candidate:
-    """A link that is there, as networkd knows it."""
-    return Candidate((link.name,), link.type, link.kind, link.driver, link.mac)
+    """A link that is there, as networkd knows it. One that has a kind is no hardware, nor is lo."""
+    of_hardware = "" if link.kind or link.type == "loopback" else None
+    return Candidate(
+        (link.name,), link.type, link.kind, link.driver, link.mac, of_hardware, of_hardware
+    )
 
 
 def _asked(

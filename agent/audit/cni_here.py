@@ -24,8 +24,9 @@ class CniLink:
 
     @property
     def candidate(self) -> Candidate:
-        """As networkd will see it; only its MAC cannot be known before it is there."""
-        return Candidate((self.example,), self.type, self.kind, self.kind, None)
+        """As networkd will see it. Its MAC is one that no file could name; hardware it has none."""
+        nothing = ""
+        return Candidate((self.example,), self.type, self.kind, self.kind, *[nothing] * 3)
 
 
 # Kind, driver and type as networkd names them (ethtool's driver is the kind for all of these).

@@ -1,7 +1,7 @@
 """Whether a [Match] section is about a link: yes, no, or not to be told from what is known.
 
-As net_match_config() does it (net-condition.c in systemd), by Name, Type, Kind, Driver and MAC
-alone. Any other key makes a match unknown, and never a miss: all keys must fit.
+As net_match_config() does it (net-condition.c in systemd), by Name, Type, Kind, Driver, Path and
+MACs alone. Any other key makes a match unknown, and never a miss: all keys must fit.
 """
 
 from __future__ import annotations
@@ -15,19 +15,23 @@ from agent.audit.settings import Setting
 
 Fits: TypeAlias = Literal["yes", "no", "unknown"]
 SECTION = "Match"
+_VALUES = {"Type": "type", "Kind": "kind", "Driver": "driver", "Path": "path"}
+_MACS = {"MACAddress": "mac", "PermanentMACAddress": "permanent_mac"}
 _OTHERWISE = ("\\", "[^")  # fnmatch(3) and Python's fnmatch do not agree on these
 KIND_SINCE = 251  # systemd.network(5); before, it is an unknown key
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A link, there or to come. None: not known."""
+    """A link, there or to come. None: not known. "": none, or none that a file could name."""
 
     names: tuple[str, ...]  # its name, and others that it goes by
     type: str | None = None  # as `networkctl list` has it: ether, vxlan, bridge
     kind: str | None = None
     driver: str | None = None
     mac: str | None = None
+    permanent_mac: str | None = None
+    path: str | None = None  # ID_PATH of udev: of hardware alone
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,7 @@ class Match:
 def match_of(settings: Iterable[Setting], version: int | None, *, of_link_file: bool) -> Match:
     """The [Match] section of a .network file with its drop-ins, or of a .link file."""
     name = "OriginalName" if of_link_file else "Name"
-    judged = {name: "Name", "Type": "Type", "Driver": "Driver", "MACAddress": "MACAddress"}
-    if not of_link_file:
-        judged["Kind"] = "Kind"
+    judged = {name: "Name", **{key: key for key in (*_VALUES, *_MACS)}}
     patterns: dict[str, tuple[str, ...]] = {}
     unknown: dict[str, None] = {}
     for setting in settings:
@@ -80,10 +82,10 @@ def _fits(key: str, patterns: tuple[str, ...], link: Candidate) -> Fits:
     if key == "Name":
         # Of several names one that fits is enough, also where the pattern is an exclusion.
         return "yes" if any(_any(patterns, name) for name in link.names) else "no"
-    value = {"Type": link.type, "Kind": link.kind, "Driver": link.driver}.get(key, link.mac)
+    value: str | None = getattr(link, {**_VALUES, **_MACS}[key])
     if value is None:
         return "unknown"
-    if key == "MACAddress":
+    if key in _MACS:
         return "yes" if _octets(value) in map(_octets, patterns) else "no"
     return "yes" if _any(patterns, value) else "no"
 

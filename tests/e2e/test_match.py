@@ -39,9 +39,10 @@ PATTERNS = {
     "Driver": ("veth", "bridge", "vxlan", "!veth", "802.1Q*"),
     "MACAddress": (MACS[0], MACS[1].upper(), f"{MACS[0]} {MACS[1]}", "0200.0000.0001"),
     "Virtualization": ("!container", "yes"),
-    "Path": ("pci-*",),
+    "Path": ("pci-*", "!pci-*"),
+    "PermanentMACAddress": MACS,
 }
-WEIGHTS = (10, 4, 4, 4, 3, 1, 1)
+WEIGHTS = (10, 4, 4, 4, 3, 1, 2, 2)
 
 
 def files_of(seed: int) -> Iterator[tuple[str, str]]:

@@ -9,13 +9,14 @@ import pytest
 
 from agent.audit.audit import Audit, examine
 from agent.audit.checks import AUDIT_CHECKS, examined
+from agent.audit.cni_here import LINKS
 from agent.audit.files import choose
 from agent.audit.host import TEXT_BYTES_MAX, Host
 from agent.audit.match import Candidate
 from agent.audit.networkd import Unanswered
 from tests.unit.doctor.node import Node, sound_node
 
-LXC = Candidate(("lxc0123456789ab",), "ether", "veth", "veth", None)
+LXC = next(link for link in LINKS if link.glob == "lxc*").candidate
 UNMANAGED = "[Match]\nName=lxc*\n[Link]\nUnmanaged=yes\n"
 BROAD = "[Match]\nType=ether\n[Network]\nDHCP=yes\n"
 
@@ -77,7 +78,24 @@ def test_a_file_without_a_match_is_for_nobody(node: Node) -> None:
     assert chosen(node) is None
 
 
-@pytest.mark.parametrize("key", ["Virtualization=!container", "Path=pci-*", "Host=k3s1", "X=y"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "MACAddress=02:00:00:00:00:01",
+        "PermanentMACAddress=02:00:00:00:00:01",
+        "Path=pci-0000:00:14.0-*",
+        "Driver=r8152",
+        "Kind=!veth",
+    ],
+)
+def test_what_is_for_hardware_is_not_for_a_link_of_a_cni(node: Node, key: str) -> None:
+    """As netplan writes it for `match: macaddress`."""
+    node.write("run/systemd/network/10-netplan-up.network", f"[Match]\n{key}\n[Network]\n")
+
+    assert chosen(node) is None
+
+
+@pytest.mark.parametrize("key", ["Virtualization=!container", "Property=A=b", "Host=k3s1", "X=y"])
 def test_any_other_key_is_not_judged(node: Node, key: str) -> None:
     node.write("etc/systemd/network/05-x.network", f"[Match]\nName=lxc*\n{key}\n[Network]\n")
     assert "?" == chosen(node)
