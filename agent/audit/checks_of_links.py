@@ -152,11 +152,9 @@ def _misplaced(audit: Audit) -> Answer:
 
 
 def _why_ignored(audit: Audit, suffix: str, setting: Setting) -> str:
-    if setting.key == "Kind" and setting.section == SECTION:
-        if suffix == ".link":
-            return "is for .network files"
-        if audit.version is not None and audit.version < KIND_SINCE:
-            return f"is not known before systemd {KIND_SINCE}: the file is ignored"
+    is_kind = (setting.section, setting.key) == (SECTION, "Kind")
+    if is_kind and audit.version is not None and audit.version < KIND_SINCE:
+        return f"is not known before systemd {KIND_SINCE}: the file is ignored"
     return _MISPLACED.get((suffix, setting.section, setting.key), "")
 
 

@@ -18,7 +18,7 @@ SECTION = "Match"
 _VALUES = {"Type": "type", "Kind": "kind", "Driver": "driver", "Path": "path"}
 _MACS = {"MACAddress": "mac", "PermanentMACAddress": "permanent_mac"}
 _OTHERWISE = ("\\", "[^")  # fnmatch(3) and Python's fnmatch do not agree on these
-KIND_SINCE = 251  # systemd.network(5); before, it is an unknown key
+KIND_SINCE = 251  # systemd.network(5), systemd.link(5); before, it is an unknown key
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def match_of(settings: Iterable[Setting], version: int | None, *, of_link_file: 
     for setting in settings:
         if setting.section != SECTION:
             continue
-        if setting.key == "Kind" and (of_link_file or (version or KIND_SINCE) < KIND_SINCE):
+        if setting.key == "Kind" and (version or KIND_SINCE) < KIND_SINCE:
             continue  # "Unknown key name, ignoring"
         if setting.key not in judged:
             unknown[setting.key] = None

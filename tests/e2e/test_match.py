@@ -1,9 +1,11 @@
-"""Which .network file is for a link: our reading of the files against the real networkd's."""
+"""Which .network and .link file is for a link: our reading against networkd's and udev's."""
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -11,6 +13,7 @@ from agent.audit.audit import candidate, examine
 from agent.audit.files import choose
 from agent.audit.host import Host
 from tests.lab import networkd_room
+from tests.lab.networkd_room import Room
 
 SETS = 12
 RELEASES = ("bookworm", "trixie")
@@ -45,8 +48,19 @@ PATTERNS = {
 WEIGHTS = (10, 4, 4, 4, 3, 1, 2, 2)
 
 
-def files_of(seed: int) -> Iterator[tuple[str, str]]:
+def files_of(seed: int, suffix: str = ".network") -> Iterator[tuple[str, str]]:
     """Names and texts; a text that is empty masks the weaker ones of its name."""
+    for name, text in _network_files(seed):
+        if suffix == ".network":
+            yield name, text
+        else:
+            # Name= becomes OriginalName=, and what is set is harmless.
+            body = text.replace("\nName=", "\nOriginalName=")
+            body = body.replace("[Network]\nLinkLocalAddressing=no\n", "[Link]\nNamePolicy=\n")
+            yield name.replace(".network", suffix), body.replace("Unmanaged=yes\n", "")
+
+
+def _network_files(seed: int) -> Iterator[tuple[str, str]]:
     chance = random.Random(seed)
     for name in FILES:
         for directory in DIRECTORIES:
@@ -70,10 +84,9 @@ def _line(chance: random.Random) -> str:
     return f"{key}={chance.choice(PATTERNS[key])}\n"
 
 
-@pytest.mark.parametrize("release", RELEASES)
-@pytest.mark.parametrize("seed", range(SETS))
-def test_the_file_that_networkd_chooses(release: str, seed: int) -> None:
-    written = dict(files_of(seed))
+@contextlib.contextmanager
+def furnished(release: str, written: Mapping[str, str]) -> Iterator[Room]:
+    """With these files and the links."""
     with networkd_room.opened(release) as room:
         for name, text in written.items():
             room.write(f"/{name}", text)
@@ -82,6 +95,14 @@ def test_the_file_that_networkd_chooses(release: str, seed: int) -> None:
             words = f"{before}link up0 name {name} type {rest}" if "link up0" in kind else ""
             room.run(f"ip link add {words or f'{name} type {kind}'}", check=False)
         room.run(f"ip link set cilium_host address {MACS[0]}; ip link set up1 address {MACS[1]}")
+        yield room
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("seed", range(SETS))
+def test_the_file_that_networkd_chooses(release: str, seed: int) -> None:
+    written = dict(files_of(seed))
+    with furnished(release, written) as room:
         room.start()
         audit = examine(Host(room.root), room.describe, room.listed)
 
@@ -97,3 +118,28 @@ def test_the_file_that_networkd_chooses(release: str, seed: int) -> None:
             if ours != link.file:
                 wrong.append((link, ours))
     assert [] == wrong, written
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("seed", range(SETS))
+def test_the_link_file_that_udev_chooses(release: str, seed: int) -> None:
+    written = dict(files_of(seed, ".link"))
+    with furnished(release, written) as room:
+        room.start()  # it says what each link is
+        audit = examine(Host(room.root), room.describe, room.listed)
+
+        assert audit.networkd is not None, audit.unanswered
+        wrong = []
+        for link in audit.networkd.links:
+            choice = choose(audit.links, candidate(link))
+            if choice.is_known and link.name != "lo":  # which udev has no rule for
+                ours = audit.host.shown(choice.file.path) if choice.file else ""
+                udevs = _of_udev(room, link.name)
+                wrong += [(link, ours, udevs)] if ours != udevs else []
+    assert [] == wrong, written
+
+
+def _of_udev(room: Room, name: str) -> str:
+    said = room.run(f"udevadm test -a add /sys/class/net/{name} 2>&1", check=False).stdout
+    found = re.search(r"^\s*ID_NET_LINK_FILE=(.*)$", said, re.MULTILINE)
+    return found[1] if found else ""
