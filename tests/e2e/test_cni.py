@@ -85,17 +85,11 @@ def culprits(uplink: Uplink) -> set[tuple[str, str]]:
     return {(entry["NODEMEND_KIND"], entry["NODEMEND_CULPRIT"]) for entry in told}
 
 
-CASES = [
-    pytest.param(release, event, id=f"{event.what}-{release}")
-    for release in ("bookworm", "trixie")
-    for event in EVENTS
-    if release in event.releases
-]
-
-
-@pytest.mark.parametrize(("machine", "event"), CASES, indirect=["machine"])
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.what)
 def test_it_comes_back(cni: CniNode, seen: AllSeen, event: Event) -> None:
     machine, before = cni.machine, cni.shown()
+    if machine.release not in event.releases:
+        pytest.skip("its kernel or its systemd does not do that")
     try:
         unguarded = cni_pods.pings_lost(machine, event.command)
     finally:
