@@ -22,8 +22,12 @@ from tests.lab.rtl8156.client import Rtl8156
 HERE = Path(__file__).parent
 SERVICE_MODULES = ("test_service", "test_sources")
 LAB_MODULES = ("test_lab", "test_rtl8156")
-# Where one process must run all of it: containers are shared, a page tells of both releases.
-UNDIVIDED_MODULES = ("test_container", "test_remediation", "test_cni")
+# Where one process runs all of it: containers are shared, a page tells of both releases, and no
+# machine is needed.
+UNDIVIDED_MODULES = (
+    *("test_container", "test_remediation", "test_cni"),
+    *("test_forecast", "test_match", "test_cni_apply"),
+)
 PORTS = "$(ls /sys/devices/platform/vhci_hcd.0/usb*/*/usb*-port*/disable 2>/dev/null)"
 _BOOTED = pytest.StashKey[list[VirtualMachine]]()
 
