@@ -107,8 +107,9 @@ def _add_cni(verbs: Any) -> None:
     audit.add_argument("--json", action="store_true", help="for programs")
     apply = which.add_parser("apply", help="write the files that keep networkd and kin from it")
     apply.add_argument("--dry-run", action="store_true", help="only show what would change")
-    apply.add_argument("--remove", action="store_true", help="take back what apply wrote")
-    apply.add_argument(
+    either = apply.add_mutually_exclusive_group()
+    either.add_argument("--remove", action="store_true", help="take back what apply wrote")
+    either.add_argument(
         "--retire", action="store_true", help="set .network files aside that only guard CNI links"
     )
     apply.add_argument(

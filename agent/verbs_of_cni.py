@@ -11,9 +11,10 @@ from pathlib import Path
 from agent.act import files
 from agent.act.files import Change
 from agent.audit import drop_ins, guards, report
-from agent.audit.audit import Audit, examine
+from agent.audit.audit import PROCESS, Audit, examine
 from agent.audit.checks import examined
 from agent.audit.host import Host
+from agent.audit.processes import running
 from agent.audit.upgrades import pending
 from agent.guarded_restart import restart_networkd
 from agent.terminal import FINE, NO, complain, show
@@ -70,7 +71,7 @@ def _apply(options: argparse.Namespace) -> int:
 
 def _after(found: Audit, options: argparse.Namespace) -> int:
     if options.restart_networkd:
-        return _restart(found)
+        return _restart()
     if found.is_running:
         show(
             "systemd-networkd reads it when it starts, and a start is what does the harm: "
@@ -79,8 +80,8 @@ def _after(found: Audit, options: argparse.Namespace) -> int:
     return FINE
 
 
-def _restart(found: Audit) -> int:
-    if not found.is_running:
+def _restart() -> int:
+    if PROCESS not in running(Host(ROOT)):
         return complain("systemd-networkd does not run: nothing is restarted", NO)
     try:
         outcome = restart_networkd()
@@ -115,6 +116,8 @@ def _remove(options: argparse.Namespace) -> int:
         complain(f"{path} was changed by hand since, and stays", NO)
     if not changes and not changed and not back:
         show("nothing of ours is here")
+    if options.restart_networkd:
+        return _restart()
     return NO if changed else FINE
 
 

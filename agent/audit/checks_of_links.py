@@ -83,13 +83,15 @@ def _managed_to_come(audit: Audit, cnis: tuple[str, ...]) -> Iterator[str]:
 def _doubts(audit: Audit, cnis: tuple[str, ...]) -> Iterator[str]:
     for link in _links_of(cnis):
         choice = choose(audit.networks, link.candidate)
-        if not choice.is_known and (choice.file is None or not _all_unmanaged(choice)):
+        if not choice.is_known and not _is_spared_anyway(choice):
             names = " or ".join(audit.host.shown(file.path) for file in choice.because_of)
             yield f"whether {names} is for {link.glob} cannot be told from its [Match]"
 
 
-def _all_unmanaged(choice: Choice) -> bool:
-    return all(file.is_unmanaged for file in choice.because_of)
+def _is_spared_anyway(choice: Choice) -> bool:
+    """Whichever of them it is."""
+    possible = (*choice.because_of, *((choice.file,) if choice.file is not None else ()))
+    return all(file.is_unmanaged for file in possible)
 
 
 def _too_late(audit: Audit, choice: Choice, link: CniLink) -> str:

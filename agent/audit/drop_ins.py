@@ -8,13 +8,14 @@ is left alone.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from agent.audit import cni_here, uplinks
 from agent.audit.audit import MANAGES_ROUTES, MANAGES_RULES, PROCESS, Audit
 from agent.audit.checks_of_others import NEEDRESTART, RP_FILTER_GLOBS
 from agent.audit.checks_of_restart import ignore_carrier_loss
+from agent.audit.host import Host
 from agent.audit.processes import running
 
 HEADER = "# Written by `nodemend cni apply`, taken back by `nodemend cni apply --remove`."
@@ -27,11 +28,14 @@ SYSCTL = "etc/sysctl.d/99-zzz-cni-guard.conf"
 NETWORK_MANAGER = "etc/NetworkManager/conf.d/90-cni-guard.conf"
 NEEDRESTART_FILE = "etc/needrestart/conf.d/90-cni-guard.conf"
 _NEXT_HOPS_SINCE = 256  # ManageForeignNextHops=; before, an unknown key
-# tmp*: what Cilium calls the pod's end of a link until it is in the pod.
-GLOBS = (
-    *("cilium_*", "lxc*", "tmp*", "flannel.*", "flannel-v6.*", "cni0", "veth*", "cali*", "tunl0"),
-    *("vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "kube-ipvs0", "nodelocaldns"),
-)
+# tmp*: what Cilium calls the pod's end of a link until it is in the pod. veth* is not flannel's
+# alone: where another CNI is at work, networkd may go on managing links of that name.
+GLOBS: Mapping[str, tuple[str, ...]] = {
+    "cilium": ("cilium_*", "lxc*", "tmp*"),
+    "flannel": ("flannel.*", "flannel-v6.*", "cni0", "veth*"),
+    "calico": ("cali*", "tunl0", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali"),
+}
+_OF_ANY = ("kube-ipvs0", "nodelocaldns")
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,9 @@ def drop_ins(audit: Audit) -> tuple[DropIn, ...]:
 
 
 def _drop_ins(audit: Audit) -> Iterator[DropIn]:
-    names = " ".join(GLOBS)
     host = audit.host
+    globs = _globs(host)
+    names = " ".join(globs)
     processes = running(host)
     if PROCESS in processes:
         keys = [MANAGES_ROUTES, MANAGES_RULES]
@@ -89,10 +94,16 @@ def _drop_ins(audit: Audit) -> Iterator[DropIn]:
         lines = (f"net.ipv4.conf.{glob}.rp_filter = 0\n" for glob in RP_FILTER_GLOBS)
         yield DropIn(SYSCTL, "".join(lines))
     if "NetworkManager" in processes:
-        globs = ";".join(f"interface-name:{glob}" for glob in GLOBS)
-        yield DropIn(NETWORK_MANAGER, _section("keyfile", f"unmanaged-devices+={globs}"))
+        devices = ";".join(f"interface-name:{glob}" for glob in globs)
+        yield DropIn(NETWORK_MANAGER, _section("keyfile", f"unmanaged-devices+={devices}"))
     if host.is_there(host.path(NEEDRESTART)):
         yield DropIn(NEEDRESTART_FILE, "$nrconf{override_rc}{qr(^systemd-networkd)} = 0;\n")
+
+
+def _globs(host: Host) -> tuple[str, ...]:
+    """Of the CNIs that are here; of all where none is yet."""
+    cnis = cni_here.here(host) or tuple(GLOBS)
+    return (*(glob for cni in cnis for glob in GLOBS.get(cni, ())), *_OF_ANY)
 
 
 def _section(name: str, *lines: str) -> str:

@@ -49,6 +49,16 @@ def test_networkd_with_cilium(node: Node) -> None:
     assert "NextHops" not in texts(node)[drop_ins.CONF]
 
 
+def test_only_links_of_the_cni_at_hand(node: Node) -> None:
+    assert "\nName=cilium_* lxc* tmp* kube-ipvs0" in texts(node)[drop_ins.NETWORK]
+    node.remove("etc/cni/net.d/05-cilium.conflist")
+    node.write("etc/cni/net.d/10-flannel.conflist", "{}")
+    assert "\nName=flannel.* flannel-v6.* cni0 veth* kube-ipvs0" in texts(node)[drop_ins.NETWORK]
+    node.remove("etc/cni/net.d/10-flannel.conflist")
+    for globs in drop_ins.GLOBS.values():
+        assert all(glob in texts(node)[drop_ins.LINK] for glob in globs), "for any that comes"
+
+
 def test_249_knows_no_time_for_a_carrier_that_is_lost(node: Node) -> None:
     of_version(node, 249)
 

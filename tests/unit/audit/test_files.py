@@ -105,6 +105,15 @@ def test_any_other_key_is_not_judged(node: Node, key: str) -> None:
     assert chosen(node) is None, "one key that does not fit is enough"
 
 
+def test_a_doubt_that_makes_no_difference_is_none(node: Node) -> None:
+    doubtful = "[Match]\nHost=k3s1\n[Link]\nUnmanaged=yes\n"
+    node.write("etc/systemd/network/05-x.network", doubtful)
+    assert "yes" == outcomes(node)["cni_links"]
+
+    node.write("etc/systemd/network/06-x.network", BROAD)
+    assert "unknown" == outcomes(node)["cni_links"]
+
+
 @pytest.mark.parametrize("pattern", ["lxc[^0]*", "lxc\\*"])
 def test_patterns_that_mean_something_else_to_networkd_are_not_judged(
     node: Node, pattern: str
