@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from agent.audit import cni_here, kernel, networkd
 from agent.audit.audit import Audit, examine
@@ -21,6 +22,7 @@ from agent.model.facts_of_cni import CniAudited
 from agent.observe import clock
 
 LOOK_SECONDS = 60.0  # for files that have changed
+NO_CNI = "no CNI is set up here"
 AGAIN_SECONDS = 300.0  # rules and routes come and go without any file
 _DIRECTORIES = (
     *(f"{base}/{name}" for base in SYSTEMD_DIRECTORIES for name in ("network", "networkd.conf.d")),
@@ -28,6 +30,13 @@ _DIRECTORIES = (
     *NETWORK_MANAGER_DIRECTORIES,
     *("etc/needrestart/conf.d", *cni_here.CONFIGURATIONS),
 )
+
+
+# As CniAudited has it.
+_Found: TypeAlias = (
+    "tuple[tuple[str, ...], tuple[str, ...], int | None, int | None, dict[str, int]]"
+)
+_NOTHING: _Found = ((), (), None, None, {})
 
 
 class AuditMonitor:
@@ -44,11 +53,20 @@ class AuditMonitor:
         self._deliver, self._host = deliver, Host(root)
         self._ask_networkd, self._list_one = ask_networkd, list_one
         self._closing = threading.Event()
-        self._latest: tuple[object, ...] | None = None
+        self._latest = _NOTHING
+        self._error: str | None = None
+        self.missing = NO_CNI  # why there is nothing to look at; "" where there is
         self._thread = threading.Thread(target=self._run, name="cni-audit", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def failure(self) -> str | None:
+        """Why nothing is known; None while all is well."""
+        if self._thread.ident is not None and not self._thread.is_alive():
+            return None if self._closing.is_set() else "its thread has ended"
+        return self._error
 
     def close(self, deadline_seconds: float) -> None:
         """End; what hangs is left behind."""
@@ -68,15 +86,28 @@ class AuditMonitor:
 
     def _look(self) -> None:
         try:
-            if not cni_here.is_here(self._host):
-                return
-            audit = examine(self._host, self._ask_networkd, self._list_one)
-        except OSError:
-            return  # what cannot be read now is asked for again; the doctor says why
-        found = _found(audit)
+            is_here = cni_here.is_here(self._host)
+            self.missing = "" if is_here else NO_CNI
+            found = self._found() if is_here else _NOTHING
+        except Exception as error:  # noqa: BLE001  the next look may be a better one
+            self._error = f"{type(error).__name__}: {error}"
+            return
+        self._error = None
         if found != self._latest:
             self._latest = found
             self._deliver(CniAudited(clock.now(), *found))
+
+    def _found(self) -> _Found:
+        audit = examine(self._host, self._ask_networkd, self._list_one)
+        answers = examined(audit, is_root=True).answers
+        told = audit.forecast
+        return (
+            tuple(name for name, answer in answers if answer.outcome == "no"),
+            tuple(name for name, answer in answers if answer.outcome == "yes"),
+            None if told is None else len(told.rules),
+            None if told is None else len(told.routes),
+            _managed(audit),
+        )
 
     def _signature(self) -> Iterator[tuple[str, int, int]]:
         """Of every file that the audit goes by: another one where any was written."""
@@ -98,20 +129,6 @@ class AuditMonitor:
             yield path
             if name.endswith(".d"):
                 yield from self._files(path)
-
-
-def _found(
-    audit: Audit,
-) -> tuple[tuple[str, ...], tuple[str, ...], int | None, int | None, dict[str, int]]:
-    answers = examined(audit, is_root=True).answers
-    told = audit.forecast
-    return (
-        tuple(name for name, answer in answers if answer.outcome == "no"),
-        tuple(name for name, answer in answers if answer.outcome == "yes"),
-        None if told is None else len(told.rules),
-        None if told is None else len(told.routes),
-        _managed(audit),
-    )
 
 
 def _managed(audit: Audit) -> dict[str, int]:

@@ -110,6 +110,7 @@ class Daemon:
             self._recorder,
             self._incidents,
             self._gpu,
+            self._audit,
             rtnetlink=lambda: self._intake.links.failure,
             network=lambda: self._intake.network.failure,
             kernel_log=lambda: self._intake.kernel_log.failure,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from agent.audit_monitor import AuditMonitor
 from agent.gpu_monitor import GpuMonitor
 from agent.model.facts import Fact, SourceChanged
 from agent.observe import clock
@@ -18,6 +19,7 @@ from agent.report.journal import Journal
 from agent.report.recorder import Recorder
 from agent.serving import Serving
 from agent.sources import (
+    CNI_AUDIT,
     CONSOLE,
     CONTROL,
     GPU,
@@ -50,6 +52,7 @@ class Soundness:
         recorder: Recorder,
         incidents: IncidentFiles,
         gpu: GpuMonitor,
+        audit: AuditMonitor,
         *,
         rtnetlink: Failure,
         network: Failure,
@@ -61,7 +64,7 @@ class Soundness:
         self._sources = sources
         self._serving = serving
         self._journal, self._recorder = journal, recorder
-        self._incidents, self._gpu = incidents, gpu
+        self._incidents, self._gpu, self._audit = incidents, gpu, audit
         self._failures: dict[str, Failure] = {
             RTNETLINK: rtnetlink,
             NETWORK: network,
@@ -74,6 +77,7 @@ class Soundness:
             INCIDENTS: lambda: incidents.failure,
             HTTP: self._http,
             GPU: lambda: gpu.failure,
+            CNI_AUDIT: lambda: audit.failure,
         }
         self._looked_at = 0.0
         self._revived_at = 0.0
@@ -85,6 +89,7 @@ class Soundness:
             return []
         self._looked_at = now
         self._sources.absent(GPU, self._gpu.missing)
+        self._sources.absent(CNI_AUDIT, self._audit.missing)
         for name, failure in self._failures.items():
             self._sources.judge(name, failure())
         self._sources.lost(JOURNAL, self._journal.dropped_total)

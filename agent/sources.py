@@ -21,13 +21,13 @@ from agent.model.facts import (
     UplinksRead,
     UsbTreeRead,
 )
-from agent.model.facts_of_cni import NetworkChanged, NetworkListed
+from agent.model.facts_of_cni import CniAudited, NetworkChanged, NetworkListed
 from agent.model.identity import Stamp
 from agent.model.outputs import ListLinks, Probe
 from agent.model.snapshot import Source
 
 RTNETLINK, READINGS, KERNEL_LOG, PROBE = "rtnetlink", "readings", "kernel_log", "probe"
-GPU, NETWORK = "gpu", "network"
+GPU, NETWORK, CNI_AUDIT = "gpu", "network", "cni_audit"
 JOURNAL, STORE, RECORDING, INCIDENTS, HTTP, CONTROL, CONSOLE = (
     "journal",
     "store",
@@ -52,6 +52,7 @@ _ORIGIN: Mapping[type, str] = {
     ProbeEnded: PROBE,
     NetworkChanged: NETWORK,
     NetworkListed: NETWORK,
+    CniAudited: CNI_AUDIT,
 }
 
 
@@ -60,7 +61,7 @@ class Sources:
 
     def __init__(self) -> None:
         """All are well until they show otherwise."""
-        inward = (RTNETLINK, NETWORK, READINGS, KERNEL_LOG, PROBE, GPU)
+        inward = (RTNETLINK, NETWORK, READINGS, KERNEL_LOG, PROBE, GPU, CNI_AUDIT)
         outward = (JOURNAL, STORE, RECORDING, INCIDENTS, HTTP, CONTROL, CONSOLE)
         self._sources = {name: Source("ok", "") for name in (*inward, *outward)}
         self._told = dict.fromkeys(self._sources, (-QUIET_SECONDS, "ok"))  # when, what

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,13 @@ def monitor(node: Node, facts: queue.Queue[Fact]) -> Iterator[AuditMonitor]:
     monitor.close(SECONDS_MAX)
 
 
+def until(condition: Callable[[], bool]) -> None:
+    deadline, pause = time.monotonic() + SECONDS_MAX, threading.Event()
+    while not condition():
+        assert time.monotonic() < deadline
+        pause.wait(0.01)
+
+
 def next_of(facts: queue.Queue[Fact]) -> CniAudited:
     fact = facts.get(timeout=SECONDS_MAX)
     assert isinstance(fact, CniAudited)
@@ -76,3 +85,22 @@ def test_without_a_cni_nobody_is_asked(
     node.write("etc/cni/net.d/05-cilium.conflist", "{}")
 
     assert next_of(facts).wrong, "once there is one"
+    node.remove("etc/cni/net.d/05-cilium.conflist")
+    assert ((), ()) == ((gone := next_of(facts)).wrong, gone.fine)
+
+
+def test_what_cannot_be_read_is_a_failure_until_it_can(
+    node: Node, monitor: AuditMonitor, facts: queue.Queue[Fact]
+) -> None:
+    (node.root / "proc/1/comm").rename(node.root / "comm")
+    (node.root / "proc/1").rename(node.root / "away")
+    assert "no CNI is set up here" == monitor.missing
+    monitor.start()
+    until(lambda: monitor.failure is not None)
+    assert "the processes of others are hidden" in (monitor.failure or "")
+    assert ("", True) == (monitor.missing, facts.empty())
+
+    (node.root / "away").rename(node.root / "proc/1")
+    node.write("etc/systemd/network/50-x.network", "")
+    next_of(facts)
+    assert monitor.failure is None
