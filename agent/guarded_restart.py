@@ -25,6 +25,7 @@ ROUNDS = 10  # of putting back: a route waits for its address, which may wait fo
 ROUND_SECONDS = 1.0
 # RTPROT_RA, RTPROT_DHCP; an address that is leased (observe/entries.py) has the latter.
 _NETWORKDS = (9, 16)
+_RESTART = ("systemctl", "restart", "systemd-networkd.service")
 _UNSETTLED = ("pending", "initialized", "configuring")
 
 
@@ -44,12 +45,12 @@ def restart_networkd() -> Outcome:
     before = _standing()
     failure = ""
     try:
-        command.run("systemctl", "restart", "systemd-networkd.service")
+        command.run(*_RESTART, seconds_max=SETTLED_SECONDS_MAX)
     except OSError as error:
         failure = str(error)
     lost: dict[str, Entry] = {}
     reasons: dict[str, str] = {}
-    deadline = time.monotonic() + SETTLED_SECONDS_MAX
+    deadline = time.monotonic() + SETTLED_SECONDS_MAX  # from the start on
     calm, pause = 0, Event()
     while calm < ROUNDS and time.monotonic() < deadline:
         missing = _missing(before)
