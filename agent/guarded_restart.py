@@ -10,22 +10,25 @@ from __future__ import annotations
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Event
 
 from agent.act import command
 from agent.act.entries import put_back
+from agent.audit.audit import PROCESS
+from agent.audit.host import Host
 from agent.audit.networkd import Unanswered, ask, understand
+from agent.audit.processes import running
 from agent.decide.cni_putting_back import turn
 from agent.model.cni import Entry
 from agent.observe.network import list_network
 
 SETTLED_SECONDS_MAX = 60.0
 LISTING_SECONDS = 5.0
-ROUNDS = 10  # of putting back: a route waits for its address, which may wait for a lease
-ROUND_SECONDS = 1.0
+ROUND_SECONDS = 0.1
+QUIET_SECONDS = 5.0  # without anything missing: networkd configures one link after the other
 # RTPROT_RA, RTPROT_DHCP; an address that is leased (observe/entries.py) has the latter.
 _NETWORKDS = (9, 16)
-_RESTART = ("systemctl", "restart", "systemd-networkd.service")
 _UNSETTLED = ("pending", "initialized", "configuring")
 
 
@@ -42,27 +45,32 @@ def restart_networkd() -> Outcome:
     # The connection of whoever looks on may break with the rules and come back, or not.
     for number in (signal.SIGHUP, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)
-    before = _standing()
-    failure = ""
-    try:
-        command.run(*_RESTART, seconds_max=SETTLED_SECONDS_MAX)
-    except OSError as error:
-        failure = str(error)
+    before, old = _standing(), _process()
+    # Not waited for: what it takes away is put back while it is still at it.
+    command.run("systemctl", "restart", "--no-block", "systemd-networkd.service")
     lost: dict[str, Entry] = {}
     reasons: dict[str, str] = {}
-    deadline = time.monotonic() + SETTLED_SECONDS_MAX  # from the start on
-    calm, pause = 0, Event()
-    while calm < ROUNDS and time.monotonic() < deadline:
+    begun = quiet_since = time.monotonic()
+    pause = Event()
+    while (now := time.monotonic()) - begun < SETTLED_SECONDS_MAX:
         missing = _missing(before)
         lost |= missing
-        attempts = put_back(tuple(sorted(missing.values(), key=turn))) if missing else ()
-        reasons = {a.payload: a.failure for a in attempts if a.failure}
-        calm = calm + 1 if not reasons and _is_settled() else 0
-        pause.wait(ROUND_SECONDS / ROUNDS if missing else ROUND_SECONDS)
-    if failure and not lost:
-        raise OSError(failure)
+        reasons = _put_back(missing)
+        if missing or _process() in (None, old):
+            quiet_since = now
+        elif now - quiet_since >= QUIET_SECONDS:
+            if _is_settled():
+                break
+            quiet_since = now
+        pause.wait(ROUND_SECONDS)
+    if _process() in (None, old):
+        raise OSError(f"it was not started anew within {SETTLED_SECONDS_MAX:.0f} s")
     still = tuple((lost[payload], reason) for payload, reason in reasons.items())
     return Outcome(tuple(lost.values()), still)
+
+
+def _process() -> int | None:
+    return running(Host(Path("/"))).get(PROCESS)
 
 
 def _standing() -> dict[str, Entry]:
@@ -71,8 +79,22 @@ def _standing() -> dict[str, Entry]:
 
 
 def _missing(before: dict[str, Entry]) -> dict[str, Entry]:
-    now = _standing()
+    try:
+        now = _standing()
+    except OSError:  # all changes while it is listed: the next look is a moment away
+        return {}
     return {payload: entry for payload, entry in before.items() if payload not in now}
+
+
+def _put_back(missing: dict[str, Entry]) -> dict[str, str]:
+    """Why some of them could not be, by payload."""
+    if not missing:
+        return {}
+    try:
+        attempts = put_back(tuple(sorted(missing.values(), key=turn)))
+    except OSError as error:
+        return dict.fromkeys(missing, error.strerror or str(error))
+    return {attempt.payload: attempt.failure for attempt in attempts if attempt.failure}
 
 
 def _is_settled() -> bool:

@@ -7,13 +7,13 @@ import subprocess
 SECONDS_MAX = 8.0  # less than the actor's deadline: its word is better than none
 
 
-def run(*command: str, seconds_max: float = SECONDS_MAX) -> None:
+def run(*command: str) -> None:
     """Its own words where it refuses. Raises OSError."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds_max, check=False
+            command, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"{' '.join(command)}: no end within {seconds_max:.0f} s") from error
+        raise OSError(f"{' '.join(command)}: no end within {SECONDS_MAX:.0f} s") from error
     if done.returncode:
         raise OSError(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
