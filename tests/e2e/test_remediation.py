@@ -33,7 +33,7 @@ AllSeen: TypeAlias = "dict[tuple[str, str], Seen]"
 @pytest.fixture(scope="session")
 def seen() -> Iterator[AllSeen]:
     """By story and release; a page once all of them were."""
-    yield from collected(PAGE, as_markdown)
+    yield from collected(PAGE, Seen, as_markdown)
 
 
 def counts(uplink: Uplink) -> list[float]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.breakages import BREAKAGES, NETWORK, Breakage, BreakIt
 from tests.e2e.comparison import EXPRESSION, PAGE, RULE, Compared, as_markdown
+from tests.e2e.seen_page import collected
 from tests.e2e.uplink import DEVICE, GATEWAY, REACHABLE, REMEDIATE, Uplink, cared_for, told_at
 from tests.lab import prometheus
 from tests.lab.machine import EXPORTER_PORT, VirtualMachine
@@ -125,11 +126,8 @@ SCENES = (
 @pytest.fixture(scope="session")
 def compared() -> Iterator[dict[str, Compared]]:
     """By fault; a page once all of them were."""
-    compared: dict[str, Compared] = {}
-    yield compared
-    page = as_markdown(compared, [scene.what for scene in SCENES])
-    if page is not None:
-        PAGE.write_text(page, encoding="utf-8")
+    faults = [scene.what for scene in SCENES]
+    yield from collected(PAGE, Compared, lambda compared: as_markdown(compared, faults))
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,7 @@ def _deps_root(release: str) -> Path:
 
 def _install_product(root: Path) -> None:
     """Once for all that is run of it: replacing it would pull it from under a container."""
-    stamp, installed = cache() / f"{root.name}.product", _digest()
+    stamp, installed = cache() / f"{root.name}.product", product_digest()
     if stamp.exists() and stamp.read_text() == installed:
         return
     stamp.unlink(missing_ok=True)
@@ -183,7 +183,7 @@ def _install_product(root: Path) -> None:
     stamp.write_text(installed)
 
 
-def _digest() -> str:
+def product_digest() -> str:
     """Of all that is installed of this checkout."""
     digest = hashlib.sha256()
     for place in (*(CHECKOUT / name for name in INSTALLED), LAB / "rtl8156", LAB / "__init__.py"):
