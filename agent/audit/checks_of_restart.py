@@ -37,6 +37,8 @@ def _deleted(audit: Audit, key: str, is_on: bool, what: str, lost: tuple[str, ..
         return yes(idle)
     if audit.conf_problem:
         raise NotKnown(audit.conf_problem)
+    if not cni_here.is_here(audit.host):
+        return yes(f"there is no CNI here, whose {what} systemd-networkd could delete")
     if lost:
         when = "The next start of systemd-networkd (each upgrade of systemd is one) deletes"
         return no(
@@ -44,8 +46,6 @@ def _deleted(audit: Audit, key: str, is_on: bool, what: str, lost: tuple[str, ..
         )
     if not is_on:
         return _in_force(audit, key)
-    if not cni_here.is_here(audit.host):
-        return yes(f"there is no CNI here, whose {what} systemd-networkd could delete")
     if audit.forecast is None:
         return no(
             f"systemd-networkd deletes {what} of others, but for those of protocol kernel, when it "
