@@ -38,15 +38,18 @@ ip route add 10.44.1.0/24 via {OTHER_NODE} dev {DEVICE} proto boot
 """
 CLEAR = f"ip route del 10.44.1.0/24; ip link del lxc_a; ip netns del {_POD}; ip netns del {_NODE}\n"
 PING = f"ip netns exec {_POD} ping -q -W 1 -i {1 / PINGS_A_SECOND} {OTHER_POD}"
-# Without it the machine cannot be reached, and nobody puts it back where nobody guards it.
-_LOCAL = "ip rule show | grep -q 'lookup local' || ip rule add pref 100 lookup local"
+# Without these the machine cannot be reached, and nobody puts them back where nobody guards it.
+_REACHABLE = "; ".join(
+    f"ip rule show | grep -q 'lookup {table}' || ip rule add pref {pref} lookup {table}"
+    for pref, table in ((100, "local"), (32766, "main"), (32767, "default"))
+)
 
 
 def pings_lost(machine: VirtualMachine, command: str) -> int:
     """Of those that were sent in a window at whose beginning the command is run."""
     count = WINDOW_SECONDS * PINGS_A_SECOND
     pings = f"{PING} -c {count} > /run/pings & sleep {_BEFORE_SECONDS}"
-    script = shlex.quote(f"{pings}; {command}; wait; {_LOCAL}")
+    script = shlex.quote(f"{pings}; {command}; wait; {_REACHABLE}")
     # On its own: the way by which it was asked for may be what is lost.
     machine.run(f"systemd-run -q --wait sh -c {script}", timeout_seconds=120)
     found = re.search(r"(\d+) packets transmitted, (\d+) received", machine.read("/run/pings"))
