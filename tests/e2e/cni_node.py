@@ -75,10 +75,10 @@ _STOP = """
 systemctl stop cni-hands cilium-agent flanneld calico-node k3s-agent
 rm -rf /run/flannel
 """
-# All that the CNI has, each on a line of its own.
+# All that the CNI has, each on a line of its own. Its links' IPv6 addresses are the kernel's.
 _SHOW = (
     "{ ip rule show; ip -d route show table all proto kernel; ip -d route show table all proto 80; "
-    "ip -d route show table all proto boot; ip -br address show dev cilium_host; "
+    "ip -d route show table all proto boot; ip -4 -br address show dev cilium_host; "
     "ip -br link show dev cilium_host; sysctl net.ipv4.conf.cilium_host.rp_filter; } | "
     "grep -E 'lookup|10\\.4[234]\\.|2004|2005|cilium_host' | sort -u"
 )
