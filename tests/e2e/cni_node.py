@@ -18,13 +18,14 @@ HANDS = "/run/cni-hands"  # a line in here is carried out by the CNI
 _START = f"""
 for name in {" ".join(NAMES)}; do ln -sf /usr/bin/sleep /usr/local/bin/$name; done
 mkdir -p /run/flannel && echo FLANNEL_NETWORK=10.44.0.0/16 > /run/flannel/subnet.env
-systemd-run -q --unit k3s-agent /usr/local/bin/k3s-agent infinity
-for name in cilium-agent flanneld calico-node; do
-    systemd-run -q --unit $name --slice {POD_SLICE} /usr/local/bin/$name infinity
-done
 rm -f {HANDS} && mkfifo {HANDS}
-systemd-run -q --unit cni-hands --slice {POD_SLICE} \
-    sh -c 'exec 3<>{HANDS}; exec ip -force -b - <&3'
+# What was stopped may still be loaded, since other units name it: then it is started as it was.
+start() {{ systemctl start $1 2>/dev/null || systemd-run -q --unit "$@"; }}
+start k3s-agent /usr/local/bin/k3s-agent infinity
+for name in cilium-agent flanneld calico-node; do
+    start $name --slice {POD_SLICE} /usr/local/bin/$name infinity
+done
+start cni-hands --slice {POD_SLICE} sh -c 'exec 3<>{HANDS}; exec ip -force -b - <&3'
 """
 # A second uplink, its address given by DHCP; the server is networkd as well, at the other end.
 _BY_DHCP, _SERVER = "/run/systemd/network/30-up0.network", "/run/systemd/network/30-up1.network"

@@ -87,7 +87,7 @@ def culprits(uplink: Uplink) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.what)
 def test_it_comes_back(cni: CniNode, seen: AllSeen, event: Event) -> None:
-    machine, before = cni.machine, cni.shown()
+    machine = cni.machine
     if machine.release not in event.releases:
         pytest.skip("its kernel or its systemd does not do that")
     try:
@@ -98,6 +98,7 @@ def test_it_comes_back(cni: CniNode, seen: AllSeen, event: Event) -> None:
     cni.wait_until_uplinks_work()
     cni.make()
     with watching(cni, REMEDIATE) as guarded:
+        before = cni.shown()
         try:
             lost = cni_pods.pings_lost(machine, event.command)
             for kind in event.lost:
