@@ -19,7 +19,8 @@ WINDOW_SECONDS = 30
 PINGS_A_SECOND = 5
 _BEFORE_SECONDS = 2
 _POD, _NODE = "pod-a", "node-b"
-# The other node has a hardware address of its own: the default route does not lead to it.
+# The other node has a hardware address of its own: the default route does not lead to it. It is the
+# same each time: else this node would send to the one before until it has found that out.
 STATE = f"""
 sysctl -q -w net.ipv4.ip_forward=1
 ip netns add {_POD} && ip link add lxc_a type veth peer name eth0 netns {_POD}
@@ -28,7 +29,8 @@ ip -n {_POD} address add 10.42.0.21/32 dev eth0
 ip -n {_POD} route add 10.42.0.7 dev eth0 && ip -n {_POD} route add default via 10.42.0.7
 ip route add 10.42.0.21 dev lxc_a proto kernel scope link
 ip netns add {_NODE}
-ip -n {frames.NAMESPACE} link add link {frames.TAP} name nb0 type macvlan mode bridge
+ip -n {frames.NAMESPACE} link add link {frames.TAP} name nb0 \
+    address 02:00:00:00:02:01 type macvlan mode bridge
 ip -n {frames.NAMESPACE} link set nb0 netns {_NODE}
 ip -n {_NODE} link set lo up && ip -n {_NODE} link set nb0 up
 ip -n {_NODE} address add {OTHER_NODE}/24 dev nb0
