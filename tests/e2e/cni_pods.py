@@ -42,7 +42,8 @@ CLEAR = f"ip route del 10.44.1.0/24; ip link del lxc_a; ip netns del {_POD}; ip 
 PING = f"ip netns exec {_POD} ping -q -W 1 -i {1 / PINGS_A_SECOND} {OTHER_POD}"
 # Without these the machine cannot be reached, and nobody puts them back where nobody guards it.
 _REACHABLE = "; ".join(
-    f"ip rule show | grep -q 'lookup {table}' || ip rule add pref {pref} lookup {table}"
+    f"ip rule show | grep -q 'lookup {table}' || "
+    f"ip rule add pref {pref} lookup {table} protocol kernel"
     for pref, table in ((100, "local"), (32766, "main"), (32767, "default"))
 )
 
