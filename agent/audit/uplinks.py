@@ -12,7 +12,7 @@ _DEFAULT_ROUTE = "00000000"
 
 
 def uplinks(audit: Audit) -> list[tuple[str, File]]:
-    """Links with a default route that networkd configures, each with its file. OSError."""
+    """Links that networkd configures with a default route, or others' routes. OSError."""
     if audit.networkd is not None:
         by_name = {link.name: link.file for link in audit.networkd.links if link.is_managed}
     else:
@@ -20,12 +20,20 @@ def uplinks(audit: Audit) -> list[tuple[str, File]]:
         names = _with_default_route(audit.host)
         by_name = {name: noted.get(_ifindex(audit.host, name), "") for name in names}
     found = []
-    for name in _with_default_route(audit.host):
+    for name in sorted({*_with_default_route(audit.host), *_with_routes_of_others(audit)}):
         path = by_name.get(name, "")
         file = next((f for f in audit.networks if path and audit.host.shown(f.path) == path), None)
         if file is not None:
             found.append((name, file))
     return found
+
+
+def _with_routes_of_others(audit: Audit) -> list[str]:
+    if audit.networkd is None or audit.kernel is None:
+        return []
+    own = {link.name: link.routes for link in audit.networkd.links if link.is_managed}
+    routes = audit.kernel.routes
+    return [r.device for r in routes if r.device in own and r.words not in own[r.device]]
 
 
 def _ifindex(host: Host, name: str) -> str:
