@@ -17,8 +17,9 @@ from agent.act import command
 from agent.act.entries import put_back
 from agent.audit.audit import PROCESS
 from agent.audit.host import Host
-from agent.audit.networkd import Unanswered, ask, understand
+from agent.audit.networkd import ask, understand
 from agent.audit.processes import running
+from agent.audit.program import Unanswered
 from agent.decide.cni_putting_back import turn
 from agent.model.cni import Entry
 from agent.observe.network import list_network

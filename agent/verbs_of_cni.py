@@ -12,6 +12,7 @@ from agent.act import files
 from agent.act.files import Change
 from agent.audit import drop_ins, guards, report
 from agent.audit.audit import PROCESS, Audit, examine
+from agent.audit.check import in_words
 from agent.audit.checks import examined
 from agent.audit.host import Host
 from agent.audit.processes import running
@@ -35,8 +36,8 @@ def _audit(options: argparse.Namespace) -> int:
     try:
         found = examine(Host(ROOT), pending=pending)
     except OSError as error:
-        return complain(f"{error.filename}: {error.strerror}", NO)
-    checked = examined(found, is_root=os.geteuid() == 0)
+        return complain(in_words(error, is_root=_is_root()), NO)
+    checked = examined(found, is_root=_is_root())
     if options.json:
         show(json.dumps(report.audit_as_object(found, checked), indent=1))
     else:
@@ -59,7 +60,7 @@ def _apply(options: argparse.Namespace) -> int:
         words = "is in the way, and was written or changed by somebody else: nothing is written"
         return complain(f"{foreign} {words}", NO)
     except OSError as error:
-        return complain(f"{error.filename}: {error.strerror}", NO)
+        return complain(in_words(error, is_root=_is_root()), NO)
     for change in changes:
         show(f"wrote {change.path}")
     for path in retiring:
@@ -107,7 +108,7 @@ def _remove(options: argparse.Namespace) -> int:
         files.carry_out(changes)
         back = files.bring_back(ROOT)
     except OSError as error:
-        return complain(f"{error.filename}: {error.strerror}", NO)
+        return complain(in_words(error, is_root=_is_root()), NO)
     for change in changes:
         show(f"removed {change.path}")
     for path in back:
@@ -137,3 +138,7 @@ def _show_diff(changes: list[Change], retiring: list[Path]) -> int:
 
 def _is_ours(path: Path) -> bool:
     return drop_ins.was_ours(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0

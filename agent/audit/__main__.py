@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from agent.audit.audit import examine
-from agent.audit.check import answer_of
+from agent.audit.check import answer_of, in_words
 from agent.audit.checks import examined
 from agent.audit.checks_of_host import HOST_CHECKS
 from agent.audit.host import Host
@@ -35,8 +35,7 @@ def main() -> int:
     try:
         found = examine(host, pending=pending)
     except OSError as error:
-        as_root = "" if is_root else "; try as root"
-        sys.stderr.write(f"nodemend-doctor: {error.filename}: {error.strerror}{as_root}\n")
+        sys.stderr.write(f"nodemend-doctor: {in_words(error, is_root=is_root)}\n")
         return NO
     of_host = ((check.name, answer_of(check, host, is_root=is_root)) for check in HOST_CHECKS)
     report = Report((*of_host, *examined(found, is_root=is_root).answers), notes=())

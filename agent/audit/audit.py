@@ -12,8 +12,9 @@ from agent.audit.forecast import Forecast, Manages, forecast
 from agent.audit.host import Host
 from agent.audit.kernel import Kernel, List, list_kernel, listed
 from agent.audit.match import Candidate
-from agent.audit.networkd import Ask, Networkd, NetworkdLink, Unanswered, ask, understand
+from agent.audit.networkd import Ask, Networkd, NetworkdLink, ask, understand
 from agent.audit.processes import running
+from agent.audit.program import Unanswered
 from agent.audit.settings import Setting, is_off, merged
 from agent.audit.systemd_version import systemd_version
 from agent.audit.upgrades import Pending

@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 
 from agent.audit.answer import Answer, NotKnown, unknown
 
+APPLY = "nodemend cni apply"  # the cure for most of what is found
+
 T = TypeVar("T")
 
 

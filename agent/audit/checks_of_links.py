@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from agent.audit import cni_here, guards
 from agent.audit.answer import Answer, no, unknown, yes
 from agent.audit.audit import Audit
-from agent.audit.check import Check
+from agent.audit.check import APPLY, Check
 from agent.audit.cni_here import LINKS, CniLink
 from agent.audit.files import Choice, File, choose
 from agent.audit.match import KIND_SINCE, SECTION, fits
 from agent.audit.settings import Setting
 
-APPLY = "nodemend cni apply"
 DEFAULT_LINK_FILE = "99-default.link"  # systemd's own
 # What a .network file does to a link that it matches, most harmful first.
 _HARMS = (

@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from agent.audit import cni_here
 from agent.audit.answer import Answer, no, yes
 from agent.audit.audit import Audit
-from agent.audit.check import Check
+from agent.audit.check import APPLY, Check
 from agent.audit.host import Host
 from agent.audit.processes import running
-from agent.audit.settings import Setting, parse
+from agent.audit.settings import Setting, parse, strongest
 
-APPLY = "nodemend cni apply"
 # sysctl.d(5): of files with one name the strongest directory's, all sorted by name.
 SYSCTL_DIRECTORIES = ("etc/sysctl.d", "run/sysctl.d", "usr/local/lib/sysctl.d", "usr/lib/sysctl.d")
 _RP_FILTER = re.compile(r"^-?net[./]ipv4[./]conf[./](.+)[./]rp_filter$")
@@ -68,12 +66,7 @@ def _rp_filter_of(host: Host, name: str) -> Setting | None:
 
 def sysctl_settings(host: Host) -> Iterator[Setting]:
     """In the order in which they are applied. OSError."""
-    paths: dict[str, Path] = {}
-    for directory in SYSCTL_DIRECTORIES:
-        for name in host.names(host.path(directory)):
-            if name.endswith(".conf"):
-                paths.setdefault(name, host.path(directory) / name)
-    for _, path in sorted(paths.items()):
+    for path in strongest(host, map(host.path, SYSCTL_DIRECTORIES), ".conf"):
         yield from parse(host.text(path) or "", path)
 
 
@@ -104,14 +97,9 @@ def _network_manager(audit: Audit) -> Answer:
 
 def _unmanaged_by_network_manager(host: Host) -> list[str]:
     """The globs of interface names in [keyfile] unmanaged-devices; "+=" adds, "=" replaces."""
-    paths = [host.path("etc/NetworkManager/NetworkManager.conf")]
-    named: dict[str, Path] = {}
-    for directory in NETWORK_MANAGER_DIRECTORIES:
-        for name in host.names(host.path(directory)):
-            if name.endswith(".conf"):
-                named.setdefault(name, host.path(directory) / name)
+    parts = strongest(host, map(host.path, NETWORK_MANAGER_DIRECTORIES), ".conf")
     globs: list[str] = []
-    for path in [*(path for _, path in sorted(named.items())), *paths]:
+    for path in [*parts, host.path("etc/NetworkManager/NetworkManager.conf")]:
         for setting in parse(host.text(path) or "", path):
             if setting.section == "keyfile" and setting.key in _UNMANAGED:
                 new = [_glob(word) for word in re.split(r"[;,]", setting.value) if word.strip()]

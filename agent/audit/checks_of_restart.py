@@ -9,14 +9,13 @@ from __future__ import annotations
 from agent.audit import cni_here, guards, uplinks
 from agent.audit.answer import Answer, NotKnown, no, unknown, yes
 from agent.audit.audit import MANAGES_ROUTES, MANAGES_RULES, PROCESS, Audit, manages
-from agent.audit.check import Check
+from agent.audit.check import APPLY, Check
 from agent.audit.files import File
 from agent.audit.processes import running, started_timestamp_seconds
 from agent.audit.settings import says_no
 from agent.audit.upgrades import starting_networkd
 
 WORDS_MAX = 8
-APPLY = "nodemend cni apply"
 _EVERY_CARRIER_LOSS = 249  # the version that also cleans up whenever a carrier is lost
 _IGNORE_TIME_SINCE = 250  # before, IgnoreCarrierLoss= knew only yes and no
 

@@ -7,13 +7,13 @@ configuration (RTNL).
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agent.audit import words
-from agent.audit.networkd import DEADLINE_SECONDS, OBJECTS_MAX, Unanswered
+from agent.audit.networkd import DEADLINE_SECONDS, OBJECTS_MAX
+from agent.audit.program import Unanswered, printed
 from agent.audit.words import IPV4, IPV6
 
 KERNEL = 2  # rtm_protocol, linux/rtnetlink.h
@@ -55,21 +55,7 @@ class Kernel:
 
 def listed(arguments: tuple[str, ...]) -> str:
     """What `ip` prints. Unanswered."""
-    try:
-        done = subprocess.run(
-            (*IP, *arguments),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unanswered(f"`ip` did not end within {DEADLINE_SECONDS:.0f} s") from None
-    except OSError as error:
-        raise Unanswered(f"`ip` (iproute2) cannot be run: {error.strerror or error}") from None
-    if done.returncode:
-        raise Unanswered(done.stderr.decode(errors="replace").strip()[-300:] or "`ip` failed")
-    return done.stdout.decode(errors="replace")
+    return printed((*IP, *arguments), DEADLINE_SECONDS)
 
 
 def of_another_host(_arguments: tuple[str, ...]) -> str:

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from agent.audit import words
+from agent.audit.program import Unanswered, printed
 
 DEADLINE_SECONDS = 5.0
-ANSWER_BYTES_MAX = 64 * 1024 * 1024
+ANSWER_LENGTH_MAX = 64 * 1024 * 1024
 OBJECTS_MAX = 100_000
 FOREIGN = "foreign"  # what others made
 _DESCRIBE = (
@@ -59,29 +59,12 @@ class Networkd:
     routes: frozenset[str]  # that lead to no link: blackhole and its kin
 
 
-class Unanswered(Exception):
-    """It said nothing, or nothing that can be understood; the words say why."""
-
-
 def ask() -> str:
     """What networkd answers. Unanswered."""
-    try:
-        done = subprocess.run(
-            _DESCRIBE,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise Unanswered(f"no answer over D-Bus within {DEADLINE_SECONDS:.0f} s") from None
-    except OSError as error:
-        raise Unanswered(f"busctl cannot be run: {error.strerror or error}") from None
-    if done.returncode:
-        raise Unanswered(done.stderr.decode(errors="replace").strip()[-300:] or "busctl failed")
-    if len(done.stdout) > ANSWER_BYTES_MAX:
-        raise Unanswered(f"its answer is larger than {ANSWER_BYTES_MAX} bytes")
-    return done.stdout.decode(errors="replace")
+    answer = printed(_DESCRIBE, DEADLINE_SECONDS)
+    if len(answer) > ANSWER_LENGTH_MAX:
+        raise Unanswered(f"its answer is longer than {ANSWER_LENGTH_MAX} characters")
+    return answer
 
 
 def of_another_host() -> str:

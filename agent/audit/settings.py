@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,13 @@ def by_name(host: Host, directory_name: str, suffix: str) -> list[Path]:
 
     A link to /dev/null hides them, too, and reads as an empty file, which says nothing.
     """
+    return strongest(host, host.systemd(directory_name), suffix)
+
+
+def strongest(host: Host, directories: Iterable[Path], suffix: str) -> list[Path]:
+    """Files sorted by name; of those with one name the first directory's. OSError."""
     found: dict[str, Path] = {}
-    for directory in host.systemd(directory_name):
+    for directory in directories:
         for name in host.names(directory):
             if name.endswith(suffix):
                 found.setdefault(name, directory / name)

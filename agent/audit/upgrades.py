@@ -7,9 +7,10 @@ systemd's own does (postinst of systemd 249, 255 and 257: try-restart), on Debia
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
+
+from agent.audit.program import Unanswered, printed
 
 DEADLINE_SECONDS = 20.0
 _SIMULATE = ("apt-get", "--simulate", "--quiet=2", "dist-upgrade")
@@ -24,18 +25,9 @@ Pending: TypeAlias = "Callable[[], Mapping[str, tuple[str, str]] | None]"
 def pending() -> Mapping[str, tuple[str, str]] | None:
     """Package: from which version, to which. None where apt does not say."""
     try:
-        done = subprocess.run(
-            _SIMULATE,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=DEADLINE_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        found = _LINE.findall(printed(_SIMULATE, DEADLINE_SECONDS))
+    except Unanswered:
         return None
-    if done.returncode:
-        return None
-    found = _LINE.findall(done.stdout.decode(errors="replace"))
     return {package: (old, new) for package, old, new in found}
 
 

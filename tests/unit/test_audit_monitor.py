@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent import audit_monitor
-from agent.audit.networkd import Unanswered
+from agent.audit.program import Unanswered
 from agent.audit_monitor import AuditMonitor
 from agent.model.facts import Fact
 from agent.model.facts_of_cni import CniAudited

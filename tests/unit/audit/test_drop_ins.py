@@ -10,7 +10,7 @@ from agent.audit import drop_ins
 from agent.audit.audit import examine
 from agent.audit.drop_ins import is_ours, was_ours
 from agent.audit.host import Host
-from agent.audit.networkd import Unanswered
+from agent.audit.program import Unanswered
 from tests.unit.doctor.node import Node, sound_node
 
 UPLINKS = f"{drop_ins.NETWORK_DIRECTORY}/10-netplan-enx.network.d/{drop_ins.UPLINK_NAME}"

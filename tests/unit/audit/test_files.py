@@ -13,7 +13,7 @@ from agent.audit.cni_here import LINKS
 from agent.audit.files import choose
 from agent.audit.host import TEXT_BYTES_MAX, Host
 from agent.audit.match import Candidate
-from agent.audit.networkd import Unanswered
+from agent.audit.program import Unanswered
 from tests.unit.doctor.node import Node, sound_node
 
 LXC = next(link for link in LINKS if link.glob == "lxc*").candidate

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from agent.audit.kernel import Kernel, list_kernel
-from agent.audit.networkd import Networkd, Unanswered, understand
+from agent.audit.networkd import Networkd, understand
+from agent.audit.program import Unanswered
 
 # Cut from what the real ones said (systemd 252 and 257, Linux 6.1).
 UP0: dict[str, Any] = {

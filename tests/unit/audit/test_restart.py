@@ -9,7 +9,7 @@ import pytest
 
 from agent.audit.audit import examine
 from agent.audit.checks import examined
-from agent.audit.networkd import Unanswered
+from agent.audit.program import Unanswered
 from tests.unit.doctor.node import BOOT_TIMESTAMP_SECONDS, Node, sound_node
 
 GUARD = "[Match]\nName=lxc*\n\n[Link]\nUnmanaged=yes\nMACAddressPolicy=none\n"
